@@ -1,0 +1,49 @@
+/*
+ * Every queue, buffer, wait, depth and count that a far side, a file or a
+ * person could make large has its bound here, with the reason. `hl7relay check
+ * --limits` prints this table (each LIMIT row becomes an enum constant).
+ *
+ *  LIMIT(name, value, reason)
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include "base/def.h"
+
+#define LIMITS(LIMIT)                                                                             \
+    LIMIT(LIMIT_NAME_LEN, 1024, "a resource name: 5 ids of at most 256 characters are below it")   \
+    LIMIT(LIMIT_MESSAGE_ID_LEN, 256, "the message id inside a resource name")                      \
+    LIMIT(LIMIT_REQUEST_BODY, 10 << 20, "documented request limit of HL7v2 stores: 10 MB")         \
+    LIMIT(LIMIT_REPLY_BODY, 14 << 20, "a 10 MB message in base64 and JSON fits")                   \
+    LIMIT(LIMIT_SMALL_REPLY, 1 << 20, "error bodies, ACKs, tokens, list pages of names")           \
+    LIMIT(LIMIT_HEADER_BYTES, 64 << 10, "all header fields of one request or reply")               \
+    LIMIT(LIMIT_HEADER_COUNT, 128, "header fields of one request or reply")                        \
+    LIMIT(LIMIT_FRAME_RATE, 10000, "control frames a second from one connection before it is cut") \
+    LIMIT(LIMIT_STREAM_WINDOW, 16 << 10, "first window of a reply: what a fetch reserves")         \
+    LIMIT(LIMIT_CONNECTION_WINDOW, 16 << 20, "HTTP/2 connection window")                           \
+    LIMIT(LIMIT_STREAMS, 100, "concurrent requests on one HTTP/2 connection")                      \
+    LIMIT(LIMIT_CONNECTIONS, 1024, "connections that one server port accepts")                     \
+    LIMIT(LIMIT_GRPC_MESSAGE, 24 << 20, "one gRPC message: a 10 MB Pub/Sub message with room")     \
+    LIMIT(LIMIT_GRPC_REPLY, 4000000, "a pull reply of ours: Python's gRPC takes 4 MiB")            \
+    LIMIT(LIMIT_ACK_REQUEST_BYTES, 500000, "documented: 524,288 bytes per Acknowledge request")    \
+    LIMIT(LIMIT_ACK_BATCH, 100, "acknowledgements sent together; more wait at most 10 ms")         \
+    LIMIT(LIMIT_ACK_ID_LEN, 1024, "one acknowledgement id")                                        \
+    LIMIT(LIMIT_OUTSTANDING, 400000, "deliveries held by one process")                             \
+    LIMIT(LIMIT_JSON_DEPTH, 64, "nesting of JSON that we read")                                    \
+    LIMIT(LIMIT_LABELS, 64, "labels on one message (documented)")                                  \
+    LIMIT(LIMIT_CONFIG_FILE, 1 << 20, "a configuration or rule file")                              \
+    LIMIT(LIMIT_RETRY_AFTER_S, 600, "a server may not stop us longer than ten minutes at a time")  \
+    LIMIT(LIMIT_LOG_LINE, 4096, "one log line; the rest is cut and marked")                        \
+    LIMIT(LIMIT_LOG_RING, 1 << 20, "log bytes that wait for a slow reader before lines are dropped")\
+    LIMIT(LIMIT_DEAD_RECORD, 64 << 10, "one dead-letter record")                                   \
+    LIMIT(LIMIT_DEAD_SEGMENT, 64 << 20, "one dead-letter segment file before the next is begun")   \
+    LIMIT(LIMIT_ADMIN_CONNECTIONS, 64, "connections to the status port")                           \
+    LIMIT(LIMIT_HL7_SEGMENTS, 100000, "segments in one HL7v2 message")
+
+enum limit {
+#define LIMIT(name, value, reason) name = (value),
+    LIMITS(LIMIT)
+#undef LIMIT
+};
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * gRPC calls over net/h2_client.h (doc/PROTOCOL-HTTP2.md of gRPC): framing,
+ * status, deadline. Messages are bytes here; codecs are the callers'.
+ * Never re-sends. Callbacks run from the loop; after on_done or
+ * grpc_call_cancel() the call is gone.
+ */
+#ifndef GRPC_GRPC_CLIENT_H
+#define GRPC_GRPC_CLIENT_H
+
+#include "grpc/grpc_status.h"
+#include "net/h2_client.h"
+
+struct grpc_call;
+
+struct grpc_result {
+    struct err err;             /* class by grpc_code_class; text holds method and code, never grpc-message */
+    enum grpc_code code;
+    struct bytes message;       /* grpc-message, decoded; lives until the callback returns; not for logs */
+    struct bytes details;       /* grpc-status-details-bin, decoded (google.rpc.Status), or empty */
+};
+
+struct grpc_call_events {
+    void (*on_headers)(void *ctx);                        /* initial metadata came; may be NULL */
+    void (*on_message)(void *ctx, struct bytes message);  /* borrowed until it returns */
+    void (*on_done)(void *ctx, const struct grpc_result *result);
+};
+
+struct grpc_call_conf {
+    const char *method;                /* "/google.pubsub.v1.Subscriber/StreamingPull" */
+    struct bytes token;                /* bearer; empty: none. Refused on cleartext pools */
+    struct bytes routing;              /* x-goog-request-params value, or empty */
+    struct bytes quota_project;        /* x-goog-user-project, or empty */
+    us_t deadline_us;                  /* loop time; US_NEVER: none. Sent as grpc-timeout too */
+    size_t message_max;                /* a larger one ends the call: RESOURCE_EXHAUSTED */
+};
+
+/* One request, then half-close. */
+struct grpc_call *grpc_call_unary(struct h2_pool *p, const struct grpc_call_conf *conf, struct bytes request,
+                                  const struct grpc_call_events *events, void *ctx);
+/* Both sides stream. */
+struct grpc_call *grpc_call_stream(struct h2_pool *p, const struct grpc_call_conf *conf,
+                                   const struct grpc_call_events *events, void *ctx);
+void grpc_call_send(struct grpc_call *c, struct bytes message);    /* copied */
+void grpc_call_send_end(struct grpc_call *c);
+size_t grpc_call_unsent(const struct grpc_call *c);
+void grpc_call_cancel(struct grpc_call *c);
+
+#endif

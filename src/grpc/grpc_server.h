@@ -1,0 +1,45 @@
+/*
+ * The server side of gRPC on net/listen.h: a table of methods, each unary or
+ * streaming. Messages are bytes; codecs are the callers'. Request messages in
+ * gzip are undone; replies are never compressed.
+ */
+#ifndef GRPC_GRPC_SERVER_H
+#define GRPC_GRPC_SERVER_H
+
+#include "grpc/grpc_status.h"
+#include "net/listen.h"
+
+struct grpc_stream;    /* one call, as the server sees it */
+
+struct grpc_stream_events {
+    void (*on_message)(void *ctx, struct bytes message);    /* each request message */
+    void (*on_half_close)(void *ctx);                       /* the client sends no more */
+    void (*on_gone)(void *ctx);                             /* reset, cut, or deadline passed: the stream is gone */
+    void (*on_drained)(void *ctx);                          /* all that was sent has left */
+};
+
+struct grpc_method {
+    const char *path;                                        /* "/package.Service/Method" */
+    bool streaming;                                          /* false: fn_unary */
+    void (*fn_unary)(void *ctx, struct grpc_stream *s, struct bytes request);
+    void (*fn_stream)(void *ctx, struct grpc_stream *s);     /* must grpc_stream_watch() */
+};
+
+struct grpc_server;
+
+struct grpc_server *grpc_server_make(const struct grpc_method *methods, size_t count, size_t message_max,
+                                     void *ctx);
+void grpc_server_free(struct grpc_server *s);
+/* For the listener's route function: true if the request is gRPC (content-type application/grpc...). */
+bool grpc_server_route(struct grpc_server *s, const struct net_request *r, struct net_route *ret_route);
+
+void grpc_stream_watch(struct grpc_stream *s, const struct grpc_stream_events *events, void *ctx);
+us_t grpc_stream_deadline(const struct grpc_stream *s);       /* loop time from grpc-timeout; US_NEVER: none */
+struct bytes grpc_stream_metadata(const struct grpc_stream *s, const char *name);
+void grpc_stream_send(struct grpc_stream *s, struct bytes message);
+size_t grpc_stream_unsent(const struct grpc_stream *s);
+/* The one end. message: plain text, percent-encoded on the wire. details: google.rpc.Status bytes or empty. */
+void grpc_stream_end(struct grpc_stream *s, enum grpc_code code, struct bytes message, struct bytes details);
+void grpc_stream_reset(struct grpc_stream *s);                /* fault: RST_STREAM without a status */
+
+#endif
