@@ -36,10 +36,12 @@ enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HANGUP = 4 };
 struct loop_io {
     int fd;
     void (*fn)(struct loop_io *io, unsigned ready);
-    unsigned wanted;    /* the loop's */
+    unsigned wanted;    /* the loop's, */
+    bool added;         /* both */
 };
 
-/* The descriptor stays the caller's. Level-triggered. */
+/* The descriptor stays the caller's. Level-triggered. LOOP_HANGUP (error or hang-up) is told
+ * whether wanted or not. A callback may remove any io, its own too. */
 void loop_io_add(struct loop *l, struct loop_io *io, unsigned wanted);
 void loop_io_want(struct loop *l, struct loop_io *io, unsigned wanted);
 void loop_io_remove(struct loop *l, struct loop_io *io);    /* not added: no effect */
@@ -76,5 +78,8 @@ void loop_hook_remove(struct loop *l, struct loop_hook *h);
  * 0 (the default): off.
  */
 void loop_set_tick(struct loop *l, us_t tick_us);
+/* A ready descriptor counts as one event; who finds more answers behind it (a connection with
+ * many streams) says so, inside an io callback. */
+void loop_count_answers(struct loop *l, uint32_t count);
 
 #endif

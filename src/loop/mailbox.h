@@ -13,7 +13,10 @@ struct mailbox;
 typedef void mailbox_fn(void *ctx, void *mail);
 
 struct mailbox *mailbox_make(struct loop *l, size_t max, mailbox_fn *fn, void *ctx);
-void mailbox_free(struct mailbox *m);              /* must be empty or its mail is lost to a leak: drain first */
-bool mailbox_post(struct mailbox *m, void *mail) MUST_USE;    /* any thread; false: full */
+/* Must be empty, and nobody may post any more: join the threads that do, then mailbox_take() the
+ * rest. Not from its own fn. */
+void mailbox_free(struct mailbox *m);
+bool mailbox_post(struct mailbox *m, void *mail) MUST_USE;    /* any thread; false: full, the mail stays the caller's */
+void *mailbox_take(struct mailbox *m);                        /* the oldest mail, or NULL */
 
 #endif
