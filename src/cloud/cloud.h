@@ -1,0 +1,35 @@
+/*
+ * The local cloud: Pub/Sub and Healthcare HL7v2 stores on one port (HTTP/1.1 and
+ * HTTP/2, REST and gRPC), durable in a directory or in memory only.
+ *
+ * Also when embedded it is reached only over its socket, so that nothing works in
+ * `demo` that would not work between two machines.
+ */
+#ifndef CLOUD_CLOUD_H
+#define CLOUD_CLOUD_H
+
+#include "loop/loop.h"
+#include "net/tls.h"
+
+struct cloud_conf {
+    const char *host;                /* NULL: "127.0.0.1" */
+    uint16_t port;                   /* 0: any free one */
+    struct tls_context *tls;         /* NULL: cleartext; stays the caller's */
+    const char *data_dir;            /* NULL: memory only */
+    bool accept_all;                 /* stores take any bytes, so that bad sources can be played */
+    uint64_t seed;                   /* of the fault plan; 0 is a seed too */
+    const char *fault_file;          /* NULL: none */
+    const char *const *faults;       /* rules as on a line of the file */
+    size_t faults_count;
+};
+
+struct cloud;
+
+struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct err *err);
+uint16_t cloud_port(const struct cloud *c);
+/* Ends open streams with UNAVAILABLE, takes no more connections. */
+void cloud_drain(struct cloud *c);
+/* Waits for the disk. NULL: no effect. */
+void cloud_free(struct cloud *c);
+
+#endif

@@ -1,0 +1,24 @@
+/* What the parts of the local cloud share. Nobody outside cloud/ includes it. */
+#ifndef CLOUD_PARTS_H
+#define CLOUD_PARTS_H
+
+#include "cloud/cloud.h"
+#include "cloud/db.h"
+#include "net/listen.h"
+
+struct cloud_pubsub;    /* topics.c, subscriptions.c */
+struct cloud_stores;    /* stores.c, messages.c */
+struct cloud_fault;     /* fault.c */
+
+struct cloud {
+    struct loop *loop;
+    struct cloud_db *db;
+    struct cloud_fault *fault;
+    struct cloud_pubsub *pubsub;
+    struct cloud_stores *stores;
+    struct grpc_server *grpc;
+    struct net_listener *listener;
+    bool accept_all;
+};
+
+#endif
