@@ -26,7 +26,7 @@ void buf_append(struct buf *b, struct bytes bytes);
 void buf_append_str(struct buf *b, const char *s);
 void buf_append_char(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_vprintf(struct buf *b, const char *fmt, va_list args);
+void buf_vprintf(struct buf *b, const char *fmt, va_list args) PRINTF_LIKE(2, 0);
 void buf_drop_front(struct buf *b, size_t n);      /* memmove; for small rests only */
 
 static inline struct bytes buf_bytes(const struct buf *b)
