@@ -28,6 +28,14 @@
     LIMIT(LIMIT_ACK_REQUEST_BYTES, 500000, "documented: 524,288 bytes per Acknowledge request")    \
     LIMIT(LIMIT_ACK_BATCH, 100, "acknowledgements sent together; more wait at most 10 ms")         \
     LIMIT(LIMIT_ACK_ID_LEN, 1024, "one acknowledgement id")                                        \
+    LIMIT(LIMIT_ACK_CALLS, 32, "acknowledge and extend calls under way at once; more batches wait")\
+    LIMIT(LIMIT_ACK_BATCHES, 8192, "batches that wait: every lease of LIMIT_OUTSTANDING, twice")   \
+    LIMIT(LIMIT_PULL_BYTES, 100 << 20, "notification bytes that one stream may have outstanding")  \
+    LIMIT(LIMIT_PUBLISH_MESSAGES, 1000, "documented: messages in one Publish request")             \
+    LIMIT(LIMIT_PUBLISH_BYTES, 10000000, "documented: 10 MB in one Publish request")               \
+    LIMIT(LIMIT_KEY_FILE, 64 << 10, "a credentials or token file")                                 \
+    LIMIT(LIMIT_TOKEN_LEN, 16 << 10, "a bearer token: it goes into one header field")              \
+    LIMIT(LIMIT_TOKEN_AGAIN_S, 30, "between looks for a new token while the old one still lives")  \
     LIMIT(LIMIT_OUTSTANDING, 400000, "deliveries held by one process")                             \
     LIMIT(LIMIT_JSON_DEPTH, 64, "nesting of JSON that we read")                                    \
     LIMIT(LIMIT_LABELS, 64, "labels on one message (documented)")                                  \
