@@ -12,7 +12,7 @@
 struct relay_policy {
     /* retry */
     us_t attempt_timeout_us;     /* one attempt, first byte to last: 60 s */
-    us_t fetch_timeout_us;       /* the fetch stage over all its attempts; 0: not bounded */
+    us_t fetch_timeout_us;       /* the fetch stage over all its attempts, see retry.c; 0: not bounded */
     us_t ingest_timeout_us;      /* the ingest stage; waiting for a system fault is not counted */
     uint32_t attempts_max;       /* counted attempts before attempts_exhausted: 8 */
     us_t give_up_after_us;       /* and this long since the first: 15 min */
@@ -41,7 +41,8 @@ struct relay_policy {
     bool storm_on;
     uint32_t storm_window, storm_min;
     double storm_share;
-    bool storm_held_at_start;    /* read from disk by the driver */
+    bool storm_held_at_start;    /* read from disk by the driver, */
+    uint32_t storm_dead_at_start, storm_outcomes_at_start;    /* as relay_stats() showed them last */
     /* facts of the run */
     bool sink;                   /* a durable sink exists */
     bool tokens;                 /* attempts carry tokens (false: emulator) */

@@ -55,13 +55,19 @@ struct relay_answer {
 
 enum relay_event_kind {
     EV_DELIVERY,      /* lease, name, reason, lane, group, until_us. Always taken; a job is admitted later, by budget.
-                         The lease id is the driver's. reason != NONE: the name was refused before any network call
-                         (bad_path, foreign_store, decode_error) or there is none (empty_notification) */
+                         The lease id is the driver's, and in use until ACT_FORGET. until_us: US_NEVER with the
+                         runner's leases. reason != NONE: the name was refused before any network call (bad_path,
+                         foreign_store, decode_error: buried; foreign_project: held) or there is none
+                         (empty_notification: buried as skipped). A refused name is cut at LIMIT_NAME_LEN */
     EV_LEASE,         /* lease, until_us; 0: lost, or its receipt refused (exactly-once) */
-    EV_DONE,          /* job, op, answer; OP_FETCH: body, body_bytes. OP_BURY: only once durable. OP_PROBE: target */
-    EV_WANT,          /* job, body_bytes: reply longer than its first window; nothing more is read until a grant */
-    EV_ACKED,         /* lease, answer: confirmed, try again, or invalid */
-    EV_GROUP,         /* group opens: runner_leases, permit_now (direct run: group 0, ours, permitted) */
+    EV_DONE,          /* job, op, answer; OP_FETCH: body, body_bytes. OP_BURY: only once durable. OP_PROBE: target.
+                         OP_INGEST: other_id, when the reply's name is in the destination store under an id that is
+                         not the source's (an OP_PROVE then reads that copy back).
+                         OP_PROVE at destination: OK same bytes, DIFFERENT other bytes, NOT_FOUND no copy */
+    EV_WANT,          /* job, body_bytes: this many more than LIMIT_STREAM_WINDOW and the grants so far; nothing more
+                         is read until a grant. One at a time for a job */
+    EV_ACKED,         /* lease, answer: OK confirmed; LOST_LEASE invalid; anything else: it is sent again later */
+    EV_GROUP,         /* group opens: runner_leases, permit_now. Group 0 (direct run: ours, permitted) is always open */
     EV_GROUP_FULL,    /* group: its last delivery is in */
     EV_PERMIT,        /* group: finalized, settled leases may be acknowledged. Unknown group: dropped, counted */
     EV_ABANDON,       /* group: cancelled, failed, runner gone: no ack, no extension any more */
@@ -83,7 +89,7 @@ struct relay_event {
     uint32_t group;
     uint64_t lane, body_bytes;
     us_t until_us;
-    bool runner_leases, permit_now;
+    bool runner_leases, permit_now, other_id;
     struct bytes name;
     struct relay_answer answer;
     const struct relay_policy *policy;
@@ -91,18 +97,23 @@ struct relay_event {
 
 enum relay_action_kind {
     ACT_ATTEMPT,       /* job, op, target, name, body, token_gen, until_us (deadline of the attempt): exactly one EV_DONE answers.
-                          OP_BURY: outcome DEAD or SKIPPED, reason, attempts, first_us, last answer.
+                          OP_BURY: outcome DEAD or SKIPPED, reason, attempts, first_us, last answer;
+                          `stage` is the operation that failed (OP_FETCH or OP_INGEST; OP_BURY: refused before any).
                           OP_PROBE: job is none */
-    ACT_GRANT,         /* job, body_bytes more may be read */
-    ACT_DROP_BODY,     /* body */
-    ACT_OUTCOME,       /* job, outcome, reason, group, name, attempts, first_us, answer, dup: the one place of counters, log line, Beam output */
+    ACT_GRANT,         /* job, body_bytes more may be read; 0: beyond message_bytes_max, end the attempt as TOO_LARGE */
+    ACT_DROP_BODY,     /* body; never while an attempt uses it */
+    ACT_OUTCOME,       /* job, outcome, reason, stage (as for OP_BURY), group, name, attempts, first_us, body_bytes,
+                          answer, dup: the one place of counters, log line, Beam output. One for each EV_DELIVERY in
+                          the end (the ledger). COALESCED: lease, and the job it joined. A delivery that never became a
+                          job: lease, no job */
     ACT_EXTEND,        /* lease, until_us wanted */
     ACT_ACK,           /* lease */
     ACT_RELEASE,       /* lease: nack, deadline 0 */
     ACT_FORGET,        /* lease: the engine has let go of it; the driver's slot is free */
     ACT_GROUP_DONE,    /* group, failed: answer the bundle. failed when any lease of the runner was not settled */
     ACT_REFRESH,       /* target, token_gen: get a newer one; one at a time */
-    ACT_FLOW,          /* count: deliveries that the source may still hand out */
+    ACT_FLOW,          /* count: deliveries that the source may still hand out from now on; each EV_DELIVERY uses one.
+                          Said again before it is used up, and at once when it becomes 0 (hold, drain, full) */
     ACT_NOTICE         /* notice: something an operator must know (target held, storm guard, differs at destination ...) */
 };
 
@@ -116,7 +127,7 @@ enum relay_notice {
 struct relay_action {
     enum relay_action_kind kind;
     enum relay_target target;
-    enum relay_op op;
+    enum relay_op op, stage;
     enum relay_outcome outcome;
     enum relay_reason reason;
     enum relay_notice notice;
@@ -136,5 +147,6 @@ void relay_free(struct relay *r);
 void relay_feed(struct relay *r, const struct relay_event *ev, us_t now_us);
 size_t relay_take(struct relay *r, struct relay_action *out, size_t max);
 us_t relay_due(const struct relay *r);    /* feed EV_TICK no later than this; US_NEVER: no need */
+bool relay_is_drained(const struct relay *r);    /* after EV_DRAIN: every lease is forgotten, every action taken */
 
 #endif
