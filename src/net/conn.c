@@ -1,0 +1,460 @@
+#include "net/conn.h"
+
+#include "base/buf.h"
+#include "base/mem.h"
+#include "net/tls_internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    CONN_MAGIC = 0x434f4e4e,
+    READ_AT_ONCE = 64 << 10,
+    READ_PER_PASS = 512 << 10,   /* then the other connections have their turn */
+    RECORD = 16 << 10,           /* the most that one TLS record holds */
+    OUT_KEPT = 128 << 10         /* a larger output buffer is given back once it is empty */
+};
+
+enum state { STARTING, HANDSHAKE, OPEN, CLOSED };
+
+struct conn {
+    unsigned magic;
+    enum state state;
+    struct loop *loop;
+    struct loop_io io;
+    struct loop_task task;         /* begins; and reads on when a pass was not enough */
+    const struct conn_events *events;
+    void *ctx;
+    SSL *ssl;                      /* NULL: cleartext */
+    struct err err;                /* why it failed, when it did */
+    bool failed, in_callback, freed, reading, clogged;
+    struct buf out;                /* for the socket: out_sent of it have left */
+    size_t out_sent;
+    uint64_t bytes_in, bytes_out;
+};
+
+/*
+ * Plain bytes on their way into TLS. A record costs some 30 bytes and a
+ * microsecond whatever it holds, so small frames are gathered into full ones.
+ * One buffer a thread is enough: it belongs to the connection that is written
+ * now, and is sealed when another one wants it.
+ */
+static _Thread_local struct {
+    struct conn *owner;
+    size_t len;
+    char bytes[RECORD];
+} staging;
+
+static _Thread_local char read_buffer[READ_AT_ONCE];
+
+static bool fail(struct conn *c, enum err_class class, const char *what, const char *why)
+{
+    if (!c->failed)
+        err_set(&c->err, class, "%s: %s", what, why);
+    c->failed = true;
+    return false;
+}
+
+/* ---- what OpenSSL writes goes to the end of `out` -------------------- */
+
+static int bio_write(BIO *bio, const char *data, int len)
+{
+    struct conn *c = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (len > 0)
+        buf_append(&c->out, bytes_of(data, (size_t) len));
+    return len;
+}
+
+static long bio_ctrl(BIO *bio UNUSED, int cmd, long num UNUSED, void *ptr UNUSED)
+{
+    return cmd == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *method;    /* for the process; made by the first connection */
+
+static void make_method(void)
+{
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hl7relay out");
+    CHECK(method != NULL);
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_ctrl(method, bio_ctrl);
+}
+
+static BIO_METHOD *out_method(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    CHECK(pthread_once(&once, make_method) == 0);
+    return method;
+}
+
+static void attach_tls(struct conn *c, SSL *ssl)
+{
+    BIO *in = BIO_new_socket(c->io.fd, BIO_NOCLOSE);
+    BIO *out = BIO_new(out_method());
+    CHECK(in != NULL && out != NULL);
+    BIO_set_data(out, c);
+    BIO_set_init(out, 1);
+    SSL_set0_rbio(ssl, in);
+    SSL_set0_wbio(ssl, out);
+    c->ssl = ssl;
+}
+
+/* ---- sending ---------------------------------------------------------- */
+
+static void seal(struct conn *c)
+{
+    size_t at = 0;
+    while (at < staging.len && !c->failed) {
+        size_t n = 0;
+        ERR_clear_error();
+        /* The memory behind it takes everything: anything but success is an error. */
+        if (SSL_write_ex(c->ssl, staging.bytes + at, staging.len - at, &n) != 1) {
+            char why[128];
+            tls_explain(c->ssl, why, sizeof(why));
+            fail(c, ERR_RESET, "TLS write failed", why);
+        }
+        at += n;
+    }
+    staging.len = 0;
+    staging.owner = NULL;
+}
+
+void conn_send(struct conn *c, struct bytes data)
+{
+    CHECK_MAGIC(c, CONN_MAGIC);
+    if (c->state != OPEN || c->failed)
+        return;
+    c->bytes_out += data.len;
+    if (c->ssl == NULL) {
+        buf_append(&c->out, data);
+        return;
+    }
+    if (staging.owner != c && staging.owner != NULL)
+        seal(staging.owner);
+    while (data.len > 0) {
+        staging.owner = c;
+        size_t n = MIN(data.len, RECORD - staging.len);
+        memcpy(staging.bytes + staging.len, data.ptr, n);
+        staging.len += n;
+        data = bytes_sub(data, n, data.len);
+        if (staging.len == RECORD)
+            seal(c);
+    }
+}
+
+static void update_wanted(struct conn *c)
+{
+    if (c->io.added)
+        loop_io_want(c->loop, &c->io, (c->reading ? LOOP_READ : 0) | (c->clogged ? LOOP_WRITE : 0));
+}
+
+/* A failure found while sending is told from the loop, not from inside conn_flush(). */
+static void send_out(struct conn *c)
+{
+    while (c->out_sent < c->out.len && !c->failed) {
+        ssize_t n = send(c->io.fd, c->out.ptr + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
+        if (n > 0) {
+            c->out_sent += (size_t) n;
+        } else if (errno == EAGAIN) {
+            break;
+        } else if (errno != EINTR) {
+            fail(c, ERR_RESET, "sending failed", strerror(errno));
+        }
+    }
+    c->clogged = c->out_sent < c->out.len;
+    if (!c->clogged) {
+        c->out_sent = 0;
+        if (c->out.cap > OUT_KEPT)
+            buf_fini(&c->out);
+        else
+            buf_clear(&c->out);
+    }
+    update_wanted(c);
+    if (c->failed)
+        loop_task_post(c->loop, &c->task);
+}
+
+void conn_flush(struct conn *c)
+{
+    CHECK_MAGIC(c, CONN_MAGIC);
+    if (staging.owner == c)
+        seal(c);
+    if (c->state != CLOSED && (c->out.len > c->out_sent || c->failed) && !c->clogged)
+        send_out(c);
+}
+
+bool conn_is_clogged(const struct conn *c)
+{
+    return c->clogged;
+}
+
+size_t conn_unsent(const struct conn *c)
+{
+    return c->out.len - c->out_sent + (staging.owner == c ? staging.len : 0);
+}
+
+/* ---- the end ---------------------------------------------------------- */
+
+static void destroy(struct conn *c)
+{
+    if (staging.owner == c) {
+        staging.owner = NULL;
+        staging.len = 0;
+    }
+    loop_io_remove(c->loop, &c->io);
+    loop_task_cancel(c->loop, &c->task);
+    close(c->io.fd);
+    SSL_free(c->ssl);
+    buf_fini(&c->out);
+    c->magic = 0;
+    mem_free(c);
+}
+
+void conn_free(struct conn *c)
+{
+    if (c == NULL)
+        return;
+    CHECK_MAGIC(c, CONN_MAGIC);
+    CHECK(!c->freed);
+    if (c->state == OPEN && !c->failed && !c->clogged) {
+        if (staging.owner == c)
+            seal(c);
+        if (c->ssl != NULL && !c->failed) {
+            ERR_clear_error();
+            SSL_shutdown(c->ssl);
+        }
+        if (c->out.len > 0)
+            send_out(c);
+    }
+    c->freed = true;
+    if (!c->in_callback)
+        destroy(c);
+}
+
+/* Tells the owner that it is over, once. */
+static void close_down(struct conn *c)
+{
+    if (c->state == CLOSED)
+        return;
+    c->state = CLOSED;
+    loop_io_remove(c->loop, &c->io);
+    loop_task_cancel(c->loop, &c->task);
+    c->events->on_closed(c->ctx, &c->err);
+}
+
+/* ---- receiving -------------------------------------------------------- */
+
+/* What a failed SSL call means: wait for the socket, or the end. */
+static void judge(struct conn *c, int ret, enum err_class class, const char *what)
+{
+    int e = SSL_get_error(c->ssl, ret);
+    if (e == SSL_ERROR_WANT_READ || e == SSL_ERROR_WANT_WRITE)
+        return;
+    char why[128];
+    if (e == SSL_ERROR_ZERO_RETURN)
+        fail(c, ERR_RESET, "connection ended", "closed by the far side");
+    else if (e == SSL_ERROR_SYSCALL && errno != 0)
+        fail(c, ERR_RESET, what, strerror(errno));
+    else {
+        tls_explain(c->ssl, why, sizeof(why));
+        fail(c, class, what, why);
+    }
+}
+
+static size_t read_tls(struct conn *c)
+{
+    size_t len = 0;
+    while (len < sizeof(read_buffer)) {
+        size_t n = 0;
+        ERR_clear_error();
+        errno = 0;
+        int ret = SSL_read_ex(c->ssl, read_buffer + len, sizeof(read_buffer) - len, &n);
+        len += n;
+        if (ret != 1) {
+            judge(c, ret, ERR_RESET, "connection ended without notice");
+            break;
+        }
+        /* What OpenSSL has read ahead is invisible to epoll; what it has not, is not. */
+        if (!SSL_has_pending(c->ssl))
+            break;
+    }
+    return len;
+}
+
+static size_t read_clear(struct conn *c)
+{
+    ssize_t n;
+    do
+        n = recv(c->io.fd, read_buffer, sizeof(read_buffer), 0);
+    while (n < 0 && errno == EINTR);
+    if (n == 0)
+        fail(c, ERR_RESET, "connection ended", "closed by the far side");
+    else if (n < 0 && errno != EAGAIN)
+        fail(c, ERR_RESET, "connection ended", strerror(errno));
+    return n > 0 ? (size_t) n : 0;
+}
+
+static void read_all(struct conn *c)
+{
+    size_t total = 0, n;
+    do {
+        n = c->ssl != NULL ? read_tls(c) : read_clear(c);
+        c->bytes_in += n;
+        total += n;
+        if (n > 0)
+            c->events->on_read(c->ctx, bytes_of(read_buffer, n));
+    } while (n == sizeof(read_buffer) && total < READ_PER_PASS && !c->failed && !c->freed && c->reading);
+    if (c->freed)
+        return;
+    if (c->ssl != NULL && !c->failed && c->reading && SSL_has_pending(c->ssl) && n == sizeof(read_buffer))
+        loop_task_post(c->loop, &c->task);
+    /* TLS itself may have had something to say (a key update). */
+    if (c->ssl != NULL && c->out.len > 0 && !c->clogged)
+        send_out(c);
+}
+
+/* ---- from the loop ---------------------------------------------------- */
+
+static void opened(struct conn *c)
+{
+    c->state = OPEN;
+    c->events->on_open(c->ctx, c->ssl != NULL && tls_is_h2(c->ssl));
+}
+
+static void shake_hands(struct conn *c)
+{
+    ERR_clear_error();
+    errno = 0;
+    int ret = SSL_do_handshake(c->ssl);
+    if (ret != 1)
+        judge(c, ret, ERR_TLS, "TLS handshake failed");
+    if (c->out.len > 0 && !c->clogged) {
+        bool was = c->failed;    /* an alert that tells why is sent even when we are the ones who fail */
+        c->failed = false;
+        send_out(c);
+        c->failed = was || c->failed;
+    }
+    if (c->failed && c->err.class == ERR_RESET)
+        c->err.class = ERR_TLS;
+    if (ret == 1 && !c->failed)
+        opened(c);
+}
+
+static bool is_alive(const struct conn *c)
+{
+    return !c->freed && !c->failed;
+}
+
+static void step(struct conn *c, unsigned ready)
+{
+    if (c->state == STARTING) {
+        c->state = HANDSHAKE;
+        if (c->ssl == NULL && !c->failed)
+            opened(c);
+    }
+    if (is_alive(c) && c->clogged && (ready & LOOP_WRITE)) {
+        c->clogged = false;
+        send_out(c);
+        if (!c->clogged && !c->failed && c->state == OPEN)
+            c->events->on_drained(c->ctx);
+    }
+    if (is_alive(c) && c->state == HANDSHAKE) {
+        shake_hands(c);
+        ready |= LOOP_READ;    /* OpenSSL may have read more than the handshake */
+    }
+    /* Also after a hang-up: what was sent before it is read first. */
+    if (is_alive(c) && c->state == OPEN && c->reading && (ready & (LOOP_READ | LOOP_HANGUP)))
+        read_all(c);
+    if (is_alive(c) && !c->reading && (ready & LOOP_HANGUP))
+        fail(c, ERR_RESET, "connection ended", "closed by the far side");
+    if (!c->freed && c->failed)
+        close_down(c);
+}
+
+static void run(struct conn *c, unsigned ready)
+{
+    c->in_callback = true;
+    step(c, ready);
+    c->in_callback = false;
+    if (c->freed)
+        destroy(c);
+}
+
+static void on_io(struct loop_io *io, unsigned ready)
+{
+    run(CONTAINER_OF(io, struct conn, io), ready);
+}
+
+static void on_task(struct loop_task *t)
+{
+    struct conn *c = CONTAINER_OF(t, struct conn, task);
+    run(c, c->state == OPEN ? LOOP_READ : 0);
+}
+
+static struct conn *start(struct loop *l, int fd, const struct conn_events *events, void *ctx)
+{
+    int on = 1;
+    struct conn *c = mem_alloc(sizeof(*c));
+    c->magic = CONN_MAGIC;
+    c->loop = l;
+    c->events = events;
+    c->ctx = ctx;
+    c->io = (struct loop_io) { .fd = fd, .fn = on_io };
+    c->task.fn = on_task;
+    c->reading = true;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));    /* we gather ourselves; not TCP: no matter */
+    loop_io_add(l, &c->io, LOOP_READ);
+    loop_task_post(l, &c->task);
+    return c;
+}
+
+struct conn *conn_start_client(struct loop *l, int fd, struct tls_context *tls, const char *host,
+                               const struct conn_events *events, void *ctx)
+{
+    struct conn *c = start(l, fd, events, ctx);
+    if (tls == NULL)
+        return c;
+    SSL *ssl = tls_begin(tls, host, &c->err);
+    if (ssl != NULL)
+        attach_tls(c, ssl);
+    c->failed = ssl == NULL;
+    return c;
+}
+
+struct conn *conn_start_server(struct loop *l, int fd, struct tls_context *tls,
+                               const struct conn_events *events, void *ctx)
+{
+    struct conn *c = start(l, fd, events, ctx);
+    if (tls != NULL) {
+        SSL *ssl = tls_begin(tls, NULL, &c->err);
+        CHECK(ssl != NULL);
+        attach_tls(c, ssl);
+    }
+    return c;
+}
+
+void conn_want_read(struct conn *c, bool wanted)
+{
+    CHECK_MAGIC(c, CONN_MAGIC);
+    c->reading = wanted;
+    update_wanted(c);
+    /* What OpenSSL holds already rings no bell. */
+    if (wanted && c->ssl != NULL && c->state == OPEN && SSL_has_pending(c->ssl))
+        loop_task_post(c->loop, &c->task);
+}
+
+uint64_t conn_bytes_in(const struct conn *c)
+{
+    return c->bytes_in;
+}
+
+uint64_t conn_bytes_out(const struct conn *c)
+{
+    return c->bytes_out;
+}

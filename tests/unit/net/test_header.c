@@ -1,0 +1,35 @@
+#include "unit.h"
+
+#include "net/header.h"
+
+static void the_first_field_of_a_name_is_found(void **state UNUSED)
+{
+    const struct net_header at[] = {
+        { BYTES_LIT("content-type"), BYTES_LIT("a/b") },
+        { BYTES_LIT("x"), BYTES_LIT("1") },
+        { BYTES_LIT("x"), BYTES_LIT("2") },
+    };
+    struct net_headers h = { at, ARRAY_LEN(at) };
+    assert_bytes_equal(net_headers_get(h, "x"), "1");
+    assert_bytes_equal(net_headers_get(h, "content-type"), "a/b");
+    assert_null(net_headers_get(h, "content").ptr);
+}
+
+static void a_value_cannot_start_another_line(void **state UNUSED)
+{
+    assert_true(net_header_value_ok(BYTES_LIT("Bearer abc\tdef \xc3\xa4")));
+    assert_true(net_header_value_ok(BYTES_LIT("")));
+    assert_false(net_header_value_ok(BYTES_LIT("a\r\nb: c")));
+    assert_false(net_header_value_ok(BYTES_LIT("a\nb")));
+    assert_false(net_header_value_ok(BYTES_LIT("a\0b")));
+    assert_false(net_header_value_ok(BYTES_LIT("\x7f")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_field_of_a_name_is_found),
+        cmocka_unit_test(a_value_cannot_start_another_line),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
