@@ -1,0 +1,27 @@
+/*
+ * A command of the command line. main.c finds it, parses its flags against
+ * options.def and calls it; a command prints data to stdout and talk to stderr
+ * and returns an exit code of exit.h.
+ *
+ * A new command is a row of conf/commands.def, its flags in conf/options.def,
+ * its function here, and its line in main.c's table.
+ */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+#include "cmd/exit.h"
+#include "conf/opt.h"
+
+struct invocation {
+    unsigned command;                /* CMD_RUN ... */
+    const struct opt_values *values; /* flags as given; the file is not read yet */
+    const char *const *args;         /* what was no flag, in order */
+    size_t args_count;
+    const char *program;             /* argv[0] */
+};
+
+typedef int command_fn(const struct invocation *in);
+
+command_fn cmd_check, cmd_dead, cmd_help, cmd_version;
+
+#endif
