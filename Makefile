@@ -58,7 +58,7 @@ asan: setup-test
 	@tools/run-tests --only asan
 
 clean:
-	rm -rf build build-asan build-fuzz hl7relay
+	rm -rf build build-asan build-clang build-fuzz hl7relay
 
 help:
 	@echo 'make            install what is missing, build ./hl7relay'
