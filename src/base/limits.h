@@ -46,7 +46,14 @@
     LIMIT(LIMIT_DEAD_RECORD, 64 << 10, "one dead-letter record")                                   \
     LIMIT(LIMIT_DEAD_SEGMENT, 64 << 20, "one dead-letter segment file before the next is begun")   \
     LIMIT(LIMIT_ADMIN_CONNECTIONS, 64, "connections to the status port")                           \
-    LIMIT(LIMIT_HL7_SEGMENTS, 100000, "segments in one HL7v2 message")
+    LIMIT(LIMIT_HL7_SEGMENTS, 100000, "segments in one HL7v2 message")                           \
+    LIMIT(LIMIT_CLOUD_COMMIT, 256, "transactions that the local cloud puts on disk with one fsync")  \
+    LIMIT(LIMIT_CLOUD_WRITES, 65536, "transactions of the local cloud that wait for the disk")       \
+    LIMIT(LIMIT_CLOUD_WRITE_BYTES, 256 << 20, "their bytes")                                         \
+    LIMIT(LIMIT_CLOUD_WINDOW, 20000, "undelivered messages of a subscription kept in memory")        \
+    LIMIT(LIMIT_CLOUD_CACHE, 64 << 20, "their bytes, over all subscriptions; else read when needed") \
+    LIMIT(LIMIT_CLOUD_PASS, 2000, "messages handed to streams in one pass of the loop")              \
+    LIMIT(LIMIT_CLOUD_UNSENT, 1 << 20, "response bytes waiting in one stream before it gets no more")
 
 enum limit {
 #define LIMIT(name, value, reason) name = (value),

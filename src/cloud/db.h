@@ -32,7 +32,7 @@
 #include "loop/loop.h"
 
 enum cloud_db_table {
-#define DB_TABLE(name, sql, key, value) CLOUD_DB_##name,
+#define DB_TABLE(name, sql, layout, key, value) CLOUD_DB_##name,
 #include "cloud/db_tables.def"
 #undef DB_TABLE
     CLOUD_DB_TABLES
@@ -45,8 +45,9 @@ struct cloud_db;
 /* data_dir NULL: memory only. Else the directory is made if it is missing, locked
  * against other processes, and refused if a newer program wrote it (class CONFIG). */
 struct cloud_db *cloud_db_open(struct loop *l, const char *data_dir, struct err *err);
-/* Waits for what was committed; callbacks that have not come by then get CANCELLED. */
-void cloud_db_close(struct cloud_db *db);
+/* Runs passes of the loop until everything committed, callbacks included, is done. */
+void cloud_db_settle(struct cloud_db *db);
+void cloud_db_close(struct cloud_db *db);    /* after cloud_db_settle(): CHECKed. NULL: no effect */
 bool cloud_db_is_durable(const struct cloud_db *db);    /* false: memory mode */
 
 /* --- one transaction --- */
@@ -54,6 +55,23 @@ bool cloud_db_is_durable(const struct cloud_db *db);    /* false: memory mode */
 struct cloud_db_write;
 
 typedef void cloud_db_then_fn(void *ctx, const struct err *err);    /* err NULL: durable */
+
+/* be64(n) sorts as n does: for keys. */
+static inline void cloud_db_key_u64(struct buf *key, uint64_t n)
+{
+    char octets[8];
+    for (int i = 0; i < 8; i++)
+        octets[i] = (char) (n >> (56 - 8 * i));
+    buf_append(key, bytes_of(octets, sizeof(octets)));
+}
+
+static inline uint64_t cloud_db_read_u64(struct bytes b)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < 8 && i < b.len; i++)
+        n = n << 8 | (uint8_t) b.ptr[i];
+    return n;
+}
 
 struct cloud_db_write *cloud_db_begin(struct cloud_db *db);
 void cloud_db_put(struct cloud_db_write *w, enum cloud_db_table t, struct bytes key, struct bytes value);    /* copies */
@@ -69,7 +87,7 @@ void cloud_db_abandon(struct cloud_db_write *w);    /* instead of commit: no cal
 
 enum cloud_db_found { CLOUD_DB_ABSENT, CLOUD_DB_FOUND, CLOUD_DB_FAILED /* the disk: answer UNAVAILABLE */ };
 
-/* What is durable. *ret_value is borrowed until the next call of this header. */
+/* What is durable. *ret_value is borrowed until the next call of this header, and so no key for one. */
 enum cloud_db_found cloud_db_get(struct cloud_db *db, enum cloud_db_table t, struct bytes key,
                                  struct bytes *ret_value);
 /* The same with committed transactions that are not durable yet laid over it. */
@@ -79,7 +97,7 @@ enum cloud_db_found cloud_db_get_latest(struct cloud_db *db, enum cloud_db_table
 struct cloud_db_range {
     enum cloud_db_table table;
     struct bytes prefix;    /* only keys that begin so; empty: all */
-    struct bytes after;     /* only keys beyond this one (before it, when descending); empty: from the end */
+    struct bytes after;     /* a key within: only those beyond it (before it, when descending); empty: all */
     bool descending;
     bool keys_only;         /* values arrive empty: large ones are not read from disk */
     size_t max;             /* 0: no bound; give one, and go on later from the last key */
