@@ -22,6 +22,18 @@
     LIMIT(LIMIT_STREAM_WINDOW, 16 << 10, "first window of a reply: what a fetch reserves")         \
     LIMIT(LIMIT_CONNECTION_WINDOW, 16 << 20, "HTTP/2 connection window")                           \
     LIMIT(LIMIT_STREAMS, 100, "concurrent requests on one HTTP/2 connection")                      \
+    LIMIT(LIMIT_AUTO_WINDOW, 1 << 20, "window of a stream that is read as it comes (gRPC streams)")\
+    LIMIT(LIMIT_WANT_STEP, 64 << 10, "what a reply of unknown length asks for at a time")          \
+    LIMIT(LIMIT_STREAM_IDS, 1 << 30, "a connection is replaced long before its stream ids end (2^31)")\
+    LIMIT(LIMIT_FLUSH, 60 << 10, "bytes gathered for one write to a socket")                       \
+    LIMIT(LIMIT_CONNECTS, 16, "connections that one pool may open at once after a quiet time")     \
+    LIMIT(LIMIT_CONNECTS_PER_S, 8, "and each second after that: a TLS handshake costs a millisecond of CPU")\
+    LIMIT(LIMIT_PING_WAIT_S, 10, "for the answer to a PING before the connection is given up")     \
+    LIMIT(LIMIT_IDLE_S, 180, "a connection without calls is closed before load balancers forget it (4 min)")\
+    LIMIT(LIMIT_RESOLVE_NAMES, 64, "host names of one process")                                    \
+    LIMIT(LIMIT_RESOLVE_KEPT_S, 300, "a good answer of the resolver stands in for a failed look-up this long")\
+    LIMIT(LIMIT_PROXY_REPLY, 16 << 10, "the header of a proxy's answer to CONNECT")                \
+    LIMIT(LIMIT_COLD_CALLS, 64, "requests on the cold path that wait or run")                      \
     LIMIT(LIMIT_CONNECTIONS, 1024, "connections that one server port accepts")                     \
     LIMIT(LIMIT_GRPC_MESSAGE, 24 << 20, "one gRPC message: a 10 MB Pub/Sub message with room")     \
     LIMIT(LIMIT_GRPC_REPLY, 4000000, "a pull reply of ours: Python's gRPC takes 4 MiB")            \
@@ -42,7 +54,6 @@
     LIMIT(LIMIT_CONFIG_FILE, 1 << 20, "a configuration or rule file")                              \
     LIMIT(LIMIT_RETRY_AFTER_S, 600, "a server may not stop us longer than ten minutes at a time")  \
     LIMIT(LIMIT_LOG_LINE, 4096, "one log line; the rest is cut and marked")                        \
-    LIMIT(LIMIT_LOG_CONTENT, 64 << 10, "one line of the opt-in content log; the rest is cut and marked")   \
     LIMIT(LIMIT_LOG_RING, 1 << 20, "log bytes that wait for a slow reader before lines are dropped")\
     LIMIT(LIMIT_DEAD_RECORD, 64 << 10, "one dead-letter record")                                   \
     LIMIT(LIMIT_DEAD_SEGMENT, 64 << 20, "one dead-letter segment file before the next is begun")   \

@@ -23,14 +23,20 @@ struct resolve_answer {
 struct resolver;
 
 struct resolver *resolver_make(struct loop *l);
+/* No call may be open. A look-up that hangs in the system is left to end by itself. */
 void resolver_free(struct resolver *r);
 
 struct resolve_call {
-    struct list_link link;    /* the resolver's */
     void (*fn)(struct resolve_call *c, const struct resolve_answer *a);
+
+    struct list_link link;    /* from here on the resolver's */
+    struct list *in;
+    uint16_t port;
+    struct sockaddr_storage literal;
+    socklen_t literal_len;
 };
 
-/* Literal addresses are answered without the thread, but never inside this call. */
+/* Literal addresses (IPv6 without brackets) are answered without the thread, but never inside this call. */
 void resolver_ask(struct resolver *r, struct resolve_call *c, const char *host, uint16_t port);
 void resolver_cancel(struct resolver *r, struct resolve_call *c);    /* fn will not be called */
 
