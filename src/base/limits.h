@@ -35,6 +35,19 @@
     LIMIT(LIMIT_PROXY_REPLY, 16 << 10, "the header of a proxy's answer to CONNECT")                \
     LIMIT(LIMIT_COLD_CALLS, 64, "requests on the cold path that wait or run")                      \
     LIMIT(LIMIT_CONNECTIONS, 1024, "connections that one server port accepts")                     \
+    LIMIT(LIMIT_RESET_RATE, 1000, "requests one connection may reset a second before it is cut")   \
+    LIMIT(LIMIT_REPLY_HEADERS, 32, "header fields that a handler adds to one reply")               \
+    LIMIT(LIMIT_CHUNK_LINE, 256, "a chunk's size with its extensions (HTTP/1.1)")                  \
+    LIMIT(LIMIT_TRAILER_BYTES, 8 << 10, "trailers after a chunked body; they are passed over")     \
+    LIMIT(LIMIT_SERVER_WINDOW, 1 << 20, "HTTP/2 window of one request body; held bodies count by size") \
+    LIMIT(LIMIT_SERVER_BODIES, 512 << 20, "request bodies that one port holds; more are answered 503") \
+    LIMIT(LIMIT_SERVER_OUT, 128 << 10, "bytes of replies taken to one connection before it has sent them") \
+    LIMIT(LIMIT_SERVER_AHEAD, 64 << 10, "pipelined input kept while a reply is owed (HTTP/1.1)")   \
+    LIMIT(LIMIT_SERVER_WAIT_S, 30, "for a handshake, a request's head, or the next piece of its body") \
+    LIMIT(LIMIT_SERVER_STALL_S, 60, "for a reader that takes nothing of its replies")              \
+    LIMIT(LIMIT_SERVER_IDLE_S, 600, "for a connection without a request")                          \
+    LIMIT(LIMIT_SERVER_LINGER_S, 2, "reading on after a reply that came before the request's end")  \
+    LIMIT(LIMIT_REQUESTS_KEPT, 1024, "request objects kept for reuse by one port")                 \
     LIMIT(LIMIT_GRPC_MESSAGE, 24 << 20, "one gRPC message: a 10 MB Pub/Sub message with room")     \
     LIMIT(LIMIT_GRPC_REPLY, 4000000, "a pull reply of ours: Python's gRPC takes 4 MiB")            \
     LIMIT(LIMIT_ACK_REQUEST_BYTES, 500000, "documented: 524,288 bytes per Acknowledge request")    \
