@@ -67,6 +67,7 @@
     LIMIT(LIMIT_CONFIG_FILE, 1 << 20, "a configuration or rule file")                              \
     LIMIT(LIMIT_RETRY_AFTER_S, 600, "a server may not stop us longer than ten minutes at a time")  \
     LIMIT(LIMIT_LOG_LINE, 4096, "one log line; the rest is cut and marked")                        \
+    LIMIT(LIMIT_LOG_CONTENT, 64 << 10, "one line of the opt-in content log; the rest is cut and marked")   \
     LIMIT(LIMIT_LOG_RING, 1 << 20, "log bytes that wait for a slow reader before lines are dropped")\
     LIMIT(LIMIT_DEAD_RECORD, 64 << 10, "one dead-letter record")                                   \
     LIMIT(LIMIT_DEAD_SEGMENT, 64 << 20, "one dead-letter segment file before the next is begun")   \

@@ -67,19 +67,21 @@ struct metrics {
     uint32_t first[METRICS];     /* the metric's first cell */
     uint32_t width[METRICS];     /* cells of one series */
     uint32_t stride[METRICS];    /* series per value of the first label */
+    uint32_t cells;
     uint64_t *cell;
-    uint8_t *touched;            /* per cell of a two-label metric: shown once used */
+    uint8_t *touched;            /* a series of a two-label metric is shown once it was used */
 };
 
 struct metrics *metrics_make(void);
 void metrics_free(struct metrics *m);
 
-/* Counters go up. Gauges are set, or moved by metric_gauge_add. */
+/* The cell of a series (struct metrics is open for this alone: an addition, no call). */
 static inline uint32_t metric_at(const struct metrics *m, enum metric_id id, unsigned l1, unsigned l2)
 {
     return m->first[id] + (l1 * m->stride[id] + l2) * m->width[id];
 }
 
+/* Counters go up, or are set to a total that is kept elsewhere; gauges are set. */
 void metric_add(struct metrics *m, enum metric_id id, unsigned l1, unsigned l2, uint64_t n);
 void metric_set(struct metrics *m, enum metric_id id, unsigned l1, unsigned l2, int64_t v);
 void metric_observe(struct metrics *m, enum metric_id id, unsigned l1, unsigned l2, uint64_t v);
