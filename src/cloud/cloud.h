@@ -17,6 +17,11 @@ struct cloud_conf {
     struct tls_context *tls;         /* NULL: cleartext; stays the caller's */
     const char *data_dir;            /* NULL: memory only */
     bool accept_all;                 /* stores take any bytes, so that bad sources can be played */
+    const char *accept_all_stores;   /* "src,old": only stores with these ids do; NULL: all */
+    /* Facts that Google's documents leave open (docs/LOCAL-CLOUD.md); 0: the first of each. */
+    uint16_t duplicate_status;       /* a duplicate that is rejected: 409 or 400 */
+    uint16_t oversize_status;        /* a request over 10 MB: 400 or 413 */
+    bool lenient_json;               /* unknown JSON fields are passed over instead of refused */
     uint64_t seed;                   /* of the fault plan; 0 is a seed too */
     const char *fault_file;          /* NULL: none */
     const char *const *faults;       /* rules as on a line of the file */

@@ -6,11 +6,29 @@
 #ifndef CLOUD_FAULT_H
 #define CLOUD_FAULT_H
 
+#include "cloud/fault_rules.h"
 #include "cloud/parts.h"
 #include "grpc/grpc_status.h"
 
+/* Rules of the file first, then those of the flags. Class CONFIG: a rule cannot be read. */
 struct cloud_fault *cloud_fault_make(struct loop *l, const struct cloud_conf *conf, struct err *err);
 void cloud_fault_free(struct cloud_fault *f);
+/* Reads the file again: its rules begin anew, those of the flags go on. False: the old rules stay. */
+bool cloud_fault_reload(struct cloud_fault *f, struct err *err);
+
+/* What shall happen to one REST request. Kinds of DELIVERY never come here. */
+struct cloud_fault_plan {
+    enum cloud_fault_kind kind; /* CLOUD_FAULT_NONE: nothing but the delay */
+    uint16_t status;
+    uint32_t retry_after_s;
+    us_t delay_us; /* before the answer, also before a faulty one */
+};
+
+/* target: full name of the store, topic or subscription; empty if there is none. */
+struct cloud_fault_plan cloud_fault_http(struct cloud_fault *f, enum cloud_fault_op op, struct bytes target);
+
+/* The canonical code that Google's APIs give with an HTTP status (google/rpc/code.proto read backwards). */
+enum grpc_code cloud_fault_code(uint16_t status);
 
 /* Pub/Sub's questions. subscription: full resource name. */
 enum cloud_fault_delivery { CLOUD_FAULT_DELIVER, CLOUD_FAULT_DELIVER_TWICE, CLOUD_FAULT_DELIVER_LATER };
@@ -20,7 +38,8 @@ enum cloud_fault_delivery cloud_fault_delivery(struct cloud_fault *f, struct byt
 bool cloud_fault_ack_lost(struct cloud_fault *f, struct bytes subscription);
 /* True: the stream that is about to get a response ends now with UNAVAILABLE. */
 bool cloud_fault_stream_closed(struct cloud_fault *f, struct bytes subscription);
-/* A unary gRPC call: GRPC_OK, or the code to answer with instead. */
+/* A unary gRPC call: GRPC_OK, or the code to answer with instead. Targets cannot be told apart here: rules
+ * with a target do not match. */
 enum grpc_code cloud_fault_rpc(struct cloud_fault *f, struct bytes method_path);
 
 #endif

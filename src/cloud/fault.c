@@ -1,0 +1,228 @@
+#include "cloud/fault.h"
+
+#include "base/limits.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+
+struct cloud_fault {
+    struct loop *loop;
+    uint64_t seed;
+    us_t file_read_us, started_us;
+    char *file;
+    struct cloud_fault_rule of_file[CLOUD_FAULT_RULES_MAX], of_flags[CLOUD_FAULT_RULES_MAX];
+    size_t of_file_count, of_flags_count;
+};
+
+/* Each rule draws from a stream of its own, so that one more rule does not change what the others do. */
+static void seed_rules(const struct cloud_fault *f, struct cloud_fault_rule *rules, size_t count,
+                       uint64_t salt)
+{
+    for (size_t i = 0; i < count; i++)
+        rnd_seed(&rules[i].rnd, f->seed ^ (i + 1) * 0x9e3779b97f4a7c15u ^ salt);
+}
+
+static bool read_whole(const char *path, struct buf *out, struct err *err)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL)
+        return FAIL(err, CONFIG, "fault file %s cannot be opened: %m", path);
+    size_t n = fread(buf_reserve(out, LIMIT_CONFIG_FILE), 1, LIMIT_CONFIG_FILE, file);
+    out->len = n;
+    bool ok = ferror(file) == 0, whole = fgetc(file) == EOF;
+    fclose(file);
+    return ok && whole ? true
+                       : FAIL(err, CONFIG, "fault file %s cannot be read, or is larger than %d bytes", path,
+                              LIMIT_CONFIG_FILE);
+}
+
+bool cloud_fault_reload(struct cloud_fault *f, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf text = {0};
+    CLEANUP(mem_free_ptr) struct cloud_fault_rule *rules = mem_alloc(sizeof(f->of_file));
+    size_t count;
+    if (f->file == NULL)
+        return true;
+    TRY(read_whole(f->file, &text, err));
+    TRY(cloud_fault_rules_file(buf_bytes(&text), rules, &count, err));
+    seed_rules(f, rules, count, 1);
+    memcpy(f->of_file, rules, sizeof(f->of_file));
+    f->of_file_count = count;
+    f->file_read_us = loop_now(f->loop);
+    return true;
+}
+
+static bool read_flags(struct cloud_fault *f, const struct cloud_conf *conf, struct err *err)
+{
+    if (conf->faults_count > CLOUD_FAULT_RULES_MAX)
+        return FAIL(err, CONFIG, "more than %d fault rules", CLOUD_FAULT_RULES_MAX);
+    for (size_t i = 0; i < conf->faults_count; i++)
+        if (!cloud_fault_rules_line(bytes_str(conf->faults[i]), &f->of_flags[i], err))
+            return false;
+    f->of_flags_count = conf->faults_count;
+    seed_rules(f, f->of_flags, f->of_flags_count, 0);
+    return true;
+}
+
+struct cloud_fault *cloud_fault_make(struct loop *l, const struct cloud_conf *conf, struct err *err)
+{
+    struct cloud_fault *f = mem_alloc(sizeof(*f));
+    f->loop = l;
+    f->seed = conf->seed;
+    f->started_us = f->file_read_us = loop_now(l);
+    f->file = conf->fault_file != NULL ? mem_dup(bytes_str(conf->fault_file)) : NULL;
+    if (!read_flags(f, conf, err) || !cloud_fault_reload(f, err)) {
+        cloud_fault_free(f);
+        return NULL;
+    }
+    return f;
+}
+
+void cloud_fault_free(struct cloud_fault *f)
+{
+    if (f == NULL)
+        return;
+    mem_free(f->file);
+    mem_free(f);
+}
+
+/* True if the rule strikes now. It counts and draws only what it matches. */
+static bool strikes(struct cloud_fault_rule *rule, enum cloud_fault_op op, struct bytes target, us_t age_us)
+{
+    if (!cloud_fault_rules_match(rule, op, target) || age_us < rule->from_us || age_us >= rule->until_us)
+        return false;
+    rule->matched++;
+    if (rule->first > 0 && rule->matched > rule->first)
+        return false;
+    if (rule->every > 0 && rule->matched % rule->every != 0)
+        return false;
+    return rule->p >= 1 || rnd_chance(&rule->rnd, rule->p);
+}
+
+/* Calls fn with each rule of both lists until it returns false. */
+typedef bool each_fn(void *ctx, struct cloud_fault_rule *rule, us_t age_us);
+
+static void each_rule(struct cloud_fault *f, each_fn *fn, void *ctx)
+{
+    us_t now = loop_now(f->loop);
+    for (size_t i = 0; i < f->of_file_count; i++)
+        if (!fn(ctx, &f->of_file[i], now - f->file_read_us))
+            return;
+    for (size_t i = 0; i < f->of_flags_count; i++)
+        if (!fn(ctx, &f->of_flags[i], now - f->started_us))
+            return;
+}
+
+struct question {
+    enum cloud_fault_op op;
+    struct bytes target;
+    enum cloud_fault_kind only; /* NONE: all that concern an answer */
+    bool no_targets;
+    struct cloud_fault_plan plan;
+};
+
+static bool ask(void *ctx, struct cloud_fault_rule *rule, us_t age_us)
+{
+    struct question *q = ctx;
+    bool delivery = rule->kind >= CLOUD_FAULT_DUPLICATE;
+    if (q->only != CLOUD_FAULT_NONE ? rule->kind != q->only : delivery)
+        return true;
+    if (q->no_targets && rule->target[0] != '\0')
+        return true;
+    if (!strikes(rule, q->op, q->target, age_us))
+        return true;
+    if (rule->kind == CLOUD_FAULT_SLOW) {
+        us_t spread = rule->delay_max_us - rule->delay_min_us;
+        q->plan.delay_us += rule->delay_min_us + (us_t) rnd_below(&rule->rnd, (uint64_t) spread + 1);
+        return true;
+    }
+    q->plan.kind = rule->kind;
+    q->plan.status = rule->status;
+    q->plan.retry_after_s = rule->retry_after_s;
+    return false; /* the first that strikes is the one */
+}
+
+struct cloud_fault_plan cloud_fault_http(struct cloud_fault *f, enum cloud_fault_op op, struct bytes target)
+{
+    struct question q = {.op = op, .target = target};
+    each_rule(f, ask, &q);
+    return q.plan;
+}
+
+static bool asked(struct cloud_fault *f, enum cloud_fault_op op, struct bytes target,
+                  enum cloud_fault_kind only)
+{
+    struct question q = {.op = op, .target = target, .only = only};
+    each_rule(f, ask, &q);
+    return q.plan.kind != CLOUD_FAULT_NONE;
+}
+
+enum cloud_fault_delivery cloud_fault_delivery(struct cloud_fault *f, struct bytes subscription)
+{
+    /* Deliveries go by streams and by pulls; a rule for either, or for any, means them. */
+    if (asked(f, CLOUD_FAULT_ON_STREAM, subscription, CLOUD_FAULT_DUPLICATE))
+        return CLOUD_FAULT_DELIVER_TWICE;
+    if (asked(f, CLOUD_FAULT_ON_STREAM, subscription, CLOUD_FAULT_REORDER))
+        return CLOUD_FAULT_DELIVER_LATER;
+    return CLOUD_FAULT_DELIVER;
+}
+
+bool cloud_fault_ack_lost(struct cloud_fault *f, struct bytes subscription)
+{
+    return asked(f, CLOUD_FAULT_ON_ACK, subscription, CLOUD_FAULT_ACK_LOST);
+}
+
+bool cloud_fault_stream_closed(struct cloud_fault *f, struct bytes subscription)
+{
+    return asked(f, CLOUD_FAULT_ON_STREAM, subscription, CLOUD_FAULT_CLOSE);
+}
+
+enum grpc_code cloud_fault_code(uint16_t status)
+{
+    switch (status) {
+    case 401:
+        return GRPC_UNAUTHENTICATED;
+    case 403:
+        return GRPC_PERMISSION_DENIED;
+    case 404:
+        return GRPC_NOT_FOUND;
+    case 409:
+        return GRPC_ABORTED;
+    case 429:
+        return GRPC_RESOURCE_EXHAUSTED;
+    case 499:
+        return GRPC_CANCELLED;
+    case 500:
+        return GRPC_INTERNAL;
+    case 501:
+        return GRPC_UNIMPLEMENTED;
+    case 408:
+    case 504:
+        return GRPC_DEADLINE_EXCEEDED;
+    default:
+        return status >= 500 || status == 425 ? GRPC_UNAVAILABLE : GRPC_INVALID_ARGUMENT;
+    }
+}
+
+static enum cloud_fault_op op_of(struct bytes method_path)
+{
+    static const struct {
+        const char *method;
+        enum cloud_fault_op op;
+    } table[] = {
+        {"/Publish", CLOUD_FAULT_ON_PUBLISH},          {"/Pull", CLOUD_FAULT_ON_PULL},
+        {"/StreamingPull", CLOUD_FAULT_ON_STREAM},     {"/Acknowledge", CLOUD_FAULT_ON_ACK},
+        {"/ModifyAckDeadline", CLOUD_FAULT_ON_EXTEND},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (bytes_ends(method_path, bytes_str(table[i].method)))
+            return table[i].op;
+    return CLOUD_FAULT_ON_MANAGE;
+}
+
+enum grpc_code cloud_fault_rpc(struct cloud_fault *f, struct bytes method_path)
+{
+    struct question q = {.op = op_of(method_path), .only = CLOUD_FAULT_STATUS, .no_targets = true};
+    each_rule(f, ask, &q);
+    return q.plan.kind == CLOUD_FAULT_NONE ? GRPC_OK : cloud_fault_code(q.plan.status);
+}
