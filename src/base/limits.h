@@ -50,6 +50,8 @@
     LIMIT(LIMIT_REQUESTS_KEPT, 1024, "request objects kept for reuse by one port")                 \
     LIMIT(LIMIT_GRPC_MESSAGE, 24 << 20, "one gRPC message: a 10 MB Pub/Sub message with room")     \
     LIMIT(LIMIT_GRPC_REPLY, 4000000, "a pull reply of ours: Python's gRPC takes 4 MiB")            \
+    LIMIT(LIMIT_GRPC_TEXT, 1024, "grpc-message: trailers must fit into what clients take")         \
+    LIMIT(LIMIT_GRPC_DETAILS, 8 << 10, "grpc-status-details-bin: Python takes 16 KiB of trailers") \
     LIMIT(LIMIT_ACK_REQUEST_BYTES, 500000, "documented: 524,288 bytes per Acknowledge request")    \
     LIMIT(LIMIT_ACK_BATCH, 100, "acknowledgements sent together; more wait at most 10 ms")         \
     LIMIT(LIMIT_ACK_ID_LEN, 1024, "one acknowledgement id")                                        \
