@@ -64,6 +64,7 @@
     LIMIT(LIMIT_TOKEN_LEN, 16 << 10, "a bearer token: it goes into one header field")              \
     LIMIT(LIMIT_TOKEN_AGAIN_S, 30, "between looks for a new token while the old one still lives")  \
     LIMIT(LIMIT_OUTSTANDING, 400000, "deliveries held by one process")                             \
+    LIMIT(LIMIT_LEASE_SLOTS, 800000, "numbers a driver may give to leases: twice the deliveries held") \
     LIMIT(LIMIT_JSON_DEPTH, 64, "nesting of JSON that we read")                                    \
     LIMIT(LIMIT_LABELS, 64, "labels on one message (documented)")                                  \
     LIMIT(LIMIT_CONFIG_FILE, 1 << 20, "a configuration or rule file")                              \
