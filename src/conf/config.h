@@ -37,13 +37,14 @@ struct conf_endpoint {
     bool tls;               /* false: cleartext on loopback */
     bool local;             /* the local cloud: no credentials are loaded or sent */
     const char *connect_to; /* "address:port", or "" : host:port */
+    const char *proxy;      /* "http://[user:password@]host:port", or "" : none (key, HTTPS_PROXY, NO_PROXY, loopback) */
 };
 
 enum conf_sink { CONF_SINK_NONE, CONF_SINK_FILE };
 
 /* What the log says once at start. */
 struct conf_note {
-    enum { CONF_NOTE_NO_EFFECT, CONF_NOTE_DEFAULT_DIFFERS } kind;
+    enum { CONF_NOTE_NO_EFFECT, CONF_NOTE_DEFAULT_DIFFERS, CONF_NOTE_PHI_ENDED } kind;
     const char *key, *text;
 };
 
@@ -78,6 +79,9 @@ struct config {
 
     const struct conf_note *notes;
     size_t notes_count;
+
+    void **owned;                     /* conf/'s own */
+    size_t owned_count, owned_max;
 };
 
 enum { CONF_FAULTS_MAX = 20 };
@@ -110,6 +114,7 @@ struct conf_input {
     const char *(*env)(const char *name);    /* getenv; NULL: no environment */
     char *const *environ_all;                /* NULL-terminated "NAME=value"; may be NULL */
     us_t wall_us;                            /* for phi_logging_until */
+    bool (*parse_time)(const char *s, size_t len, us_t *ret_wall_us);    /* clock_parse_rfc3339 */
 };
 
 /* NULL: at least one fault. err (may be NULL) gets the first, class CONFIG. */

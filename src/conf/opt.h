@@ -11,6 +11,7 @@
 #ifndef CONF_OPT_H
 #define CONF_OPT_H
 
+#include "base/buf.h"
 #include "base/err.h"
 
 enum opt_command_place {
@@ -50,9 +51,25 @@ enum opt_attribute {
     OPT_SEED = 1, OPT_REQUIRED = 2, OPT_NO_EFFECT = 4, OPT_RUNNER = 8, OPT_RELOAD = 16, OPT_LATER = 32, OPT_SECRET = 64
 };
 
+#define OPT_GROUPS_TABLE(GROUP)                                        \
+    GROUP(PIPELINE, "pipeline", "the keys of the Python pipeline")      \
+    GROUP(RUNNER_GROUP, "runner", "where it runs (Beam runners)")       \
+    GROUP(STORES, "stores", "stores and copies")                        \
+    GROUP(FLOW, "flow", "load")                                         \
+    GROUP(LEASE, "lease", "leases")                                     \
+    GROUP(RETRY, "retry", "attempts and waits")                         \
+    GROUP(DEAD_LETTER, "dead_letter", "dead letters")                   \
+    GROUP(NETWORK, "network", "credentials and network")                \
+    GROUP(STATUS, "status", "status page and metrics")                  \
+    GROUP(LOG, "log", "the log")                                        \
+    GROUP(PROCESS, "process", "the process")                            \
+    GROUP(FLAG, "flags", "flags of the command")
+
 enum opt_group {
-    OPT_G_PIPELINE, OPT_G_RUNNER_GROUP, OPT_G_STORES, OPT_G_FLOW, OPT_G_LEASE, OPT_G_RETRY, OPT_G_DEAD_LETTER,
-    OPT_G_NETWORK, OPT_G_STATUS, OPT_G_LOG, OPT_G_PROCESS, OPT_G_FLAG, OPT_GROUPS
+#define GROUP(name, word, title) OPT_G_##name,
+    OPT_GROUPS_TABLE(GROUP)
+#undef GROUP
+    OPT_GROUPS
 };
 
 struct opt_info {
@@ -65,6 +82,7 @@ struct opt_info {
 };
 
 const struct opt_info *opt_info(enum opt o);
+const char *opt_group_word(enum opt_group g);     /* "lease": help config lease */
 const char *opt_group_title(enum opt_group g);
 
 struct opt_list {
@@ -97,14 +115,45 @@ struct opt_values *opt_values_make(void);
 void opt_values_free(struct opt_values *v);
 const struct opt_value *opt_get(const struct opt_values *v, enum opt o);
 
-static inline const char *opt_str(const struct opt_values *v, enum opt o) { return opt_get(v, o)->s; }
-static inline int64_t opt_int(const struct opt_values *v, enum opt o) { return opt_get(v, o)->i; }    /* also DURATION (us_t), SIZE, CHOICE */
-static inline bool opt_bool(const struct opt_values *v, enum opt o) { return opt_get(v, o)->b; }
-static inline double opt_real(const struct opt_values *v, enum opt o) { return opt_get(v, o)->r; }
-static inline bool opt_given(const struct opt_values *v, enum opt o) { return opt_get(v, o)->source != OPT_DEFAULT; }
+static inline const char *opt_str(const struct opt_values *v, enum opt o)
+{
+    return opt_get(v, o)->s;
+}
+
+/* Also DURATION (us_t), SIZE and CHOICE (the index). */
+static inline int64_t opt_int(const struct opt_values *v, enum opt o)
+{
+    return opt_get(v, o)->i;
+}
+
+static inline bool opt_bool(const struct opt_values *v, enum opt o)
+{
+    return opt_get(v, o)->b;
+}
+
+static inline double opt_real(const struct opt_values *v, enum opt o)
+{
+    return opt_get(v, o)->r;
+}
+
+static inline bool opt_given(const struct opt_values *v, enum opt o)
+{
+    return opt_get(v, o)->source != OPT_DEFAULT;
+}
+
+/* The value as text, as it could be written again: "250ms", "256MiB", "a,b". */
+void opt_show(const struct opt_values *v, enum opt o, struct buf *out);
+/* Where a value of the file stands, for messages. */
+void opt_place(struct opt_values *v, enum opt o, uint32_t line, uint32_t column);
+/* All that `from` was given (not its defaults) is put over `to`, unless `to` has it from a stronger source. */
+void opt_merge(struct opt_values *to, const struct opt_values *from);
+
+/* What is wrong with a value. */
+enum opt_wrong { OPT_RIGHT, OPT_WRONG_TYPE, OPT_WRONG_UNIT, OPT_WRONG_RANGE, OPT_WRONG_CHOICE };
 
 /* Reads text as the option's type; lists take "a,b" and, repeated, append; maps "key=value". err: why not, one sentence. */
-bool opt_set_text(struct opt_values *v, enum opt o, enum opt_source source, struct bytes text, struct err *err);
+enum opt_wrong opt_set_text(struct opt_values *v, enum opt o, enum opt_source source, struct bytes text,
+                            struct err *err);
 
 /* The flag of that name that a command takes ("until-empty", "flow.rate_limit"); OPTS: none. */
 enum opt opt_find_flag(unsigned command, struct bytes name);

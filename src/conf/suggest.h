@@ -6,7 +6,7 @@
 
 /* Edits (insert, delete, replace, swap of neighbours) between a and b; '-' equals '_', case is ignored. Above max: max + 1. */
 unsigned suggest_distance(struct bytes a, struct bytes b, unsigned max);
-/* Near enough to be offered: at most a third of the longer name, at least 1. */
+/* Near enough to be offered: at most a third of the longer name, at least 1; or a cuts b short. */
 bool suggest_is_near(struct bytes a, struct bytes b, unsigned *ret_distance);
 
 #endif
