@@ -32,7 +32,7 @@ struct conn {
     void *ctx;
     SSL *ssl;                      /* NULL: cleartext */
     struct err err;                /* why it failed, when it did */
-    bool failed, in_callback, freed, reading, clogged;
+    bool failed, in_callback, freed, reading, clogged, ended;
     struct buf out;                /* for the socket: out_sent of it have left */
     size_t out_sent;
     uint64_t bytes_in, bytes_out;
@@ -128,7 +128,7 @@ static void seal(struct conn *c)
 void conn_send(struct conn *c, struct bytes data)
 {
     CHECK_MAGIC(c, CONN_MAGIC);
-    if (c->state != OPEN || c->failed)
+    if (c->state != OPEN || c->failed || c->ended)
         return;
     c->bytes_out += data.len;
     if (c->ssl == NULL) {
@@ -216,6 +216,31 @@ static void destroy(struct conn *c)
     mem_free(c);
 }
 
+void conn_send_end(struct conn *c)
+{
+    CHECK_MAGIC(c, CONN_MAGIC);
+    if (c->state != OPEN || c->failed || c->ended || conn_unsent(c) > 0)
+        return;
+    c->ended = true;
+    if (c->ssl != NULL) {
+        ERR_clear_error();
+        SSL_shutdown(c->ssl);
+        send_out(c);
+    }
+    shutdown(c->io.fd, SHUT_WR);
+}
+
+void conn_cut(struct conn *c)
+{
+    static const struct linger none = { .l_onoff = 1 };
+    if (c == NULL)
+        return;
+    CHECK_MAGIC(c, CONN_MAGIC);
+    setsockopt(c->io.fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+    c->failed = true;    /* so that conn_free() says nothing */
+    conn_free(c);
+}
+
 void conn_free(struct conn *c)
 {
     if (c == NULL)
@@ -225,7 +250,7 @@ void conn_free(struct conn *c)
     if (c->state == OPEN && !c->failed && !c->clogged) {
         if (staging.owner == c)
             seal(c);
-        if (c->ssl != NULL && !c->failed) {
+        if (c->ssl != NULL && !c->failed && !c->ended) {
             ERR_clear_error();
             SSL_shutdown(c->ssl);
         }

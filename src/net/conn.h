@@ -47,7 +47,12 @@ void conn_want_read(struct conn *c, bool wanted);
 uint64_t conn_bytes_in(const struct conn *c);     /* before TLS */
 uint64_t conn_bytes_out(const struct conn *c);
 
+/* Once conn_unsent() is 0: tells the far side that no more comes; reading goes on. */
+void conn_send_end(struct conn *c);
+
 /* Ends TLS properly if that can be done without waiting, and closes. */
 void conn_free(struct conn *c);
+/* The same without any farewell: what has not left is lost, the far side sees a reset. */
+void conn_cut(struct conn *c);
 
 #endif

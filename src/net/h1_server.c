@@ -28,8 +28,10 @@ struct h1 {
     us_t linger_until_us;          /* replied early: what still comes is dropped until then; 0: not so */
 };
 
+/* Closing while the peer still sends would reset the connection, and the reply might be lost with it. */
 static void finish_or_linger(struct serve_conn *c, struct h1 *h)
 {
+    c->half = true;
     if (h->body_over)
         c->finish = true;
     else
@@ -208,7 +210,8 @@ static void h1_begin(struct net_request *r, uint16_t status, const struct net_he
 {
     struct h1 *h = r->conn->h1;
     bool no_body = status == 204 || status == 304;
-    if (!h->body_over || r->conn->listener->draining)
+    bool early = !h->body_over && r->route.kind != NET_STREAM;    /* a stream may be over when its reply is */
+    if (early || r->conn->listener->draining)
         h->close = true;
     buf_printf(&r->out, "HTTP/1.1 %u %s\r\n", status, reason_of(status));
     for (size_t i = 0; i < count; i++)
@@ -255,6 +258,7 @@ static void h1_end(struct net_request *r, const struct net_header *trailers UNUS
 
 static void h1_reset(struct net_request *r)
 {
+    r->conn->cut = true;
     serve_kill(r->conn);
 }
 
@@ -262,7 +266,7 @@ static void h1_reset(struct net_request *r)
 static void next(struct serve_conn *c, struct h1 *h)
 {
     serve_request_free(TAKE(h->r));
-    if (h->close) {
+    if (h->close || !h->body_over) {
         finish_or_linger(c, h);
         return;
     }

@@ -103,7 +103,10 @@ static void take_apart(struct serve_conn *c)
         list_remove(&n->dirty, &c->dirty);
     loop_timer_stop(n->loop, &c->timer);
     list_remove(&n->conns, &c->link);
-    conn_free(c->conn);
+    if (c->cut)
+        conn_cut(c->conn);
+    else
+        conn_free(c->conn);
     buf_fini(&c->first);
     c->magic = 0;
     mem_free(c);
@@ -205,6 +208,8 @@ static void settle(struct serve_conn *c)
         note_progress(c);
         if (more && !conn_is_clogged(c->conn))
             serve_dirty(c);    /* the other connections first */
+        if (c->half && conn_unsent(c->conn) == 0)
+            conn_send_end(c->conn);
         if (c->finish && conn_unsent(c->conn) == 0)
             c->dead = true;
     }

@@ -414,6 +414,7 @@ void net_reply_cut_connection(struct net_request *r)
     CHECK_MAGIC(r, REQUEST_MAGIC);
     CHECK(r->open);
     r->open = false;
+    r->conn->cut = true;
     serve_kill(r->conn);
 }
 

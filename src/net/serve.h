@@ -72,6 +72,8 @@ struct serve_conn {
     bool open;                     /* handshake done */
     bool dead;                     /* to be taken apart by the hook */
     bool finish;                   /* to be ended once everything has left */
+    bool half;                     /* our half is to be ended then; the peer's input is dropped */
+    bool cut;                      /* dead without a farewell */
 };
 
 struct net_listener {
