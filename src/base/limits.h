@@ -60,10 +60,12 @@
     LIMIT(LIMIT_PULL_BYTES, 100 << 20, "notification bytes that one stream may have outstanding")  \
     LIMIT(LIMIT_PUBLISH_MESSAGES, 1000, "documented: messages in one Publish request")             \
     LIMIT(LIMIT_PUBLISH_BYTES, 10000000, "documented: 10 MB in one Publish request")               \
+    LIMIT(LIMIT_LIST_PAGE, 64 << 20, "a page of whole messages: TOO_LARGE asks for a smaller page")\
     LIMIT(LIMIT_KEY_FILE, 64 << 10, "a credentials or token file")                                 \
     LIMIT(LIMIT_TOKEN_LEN, 16 << 10, "a bearer token: it goes into one header field")              \
     LIMIT(LIMIT_TOKEN_AGAIN_S, 30, "between looks for a new token while the old one still lives")  \
     LIMIT(LIMIT_OUTSTANDING, 400000, "deliveries held by one process")                             \
+    LIMIT(LIMIT_LEASE_SLOTS, 800000, "numbers a driver may give to leases: twice the deliveries held") \
     LIMIT(LIMIT_JSON_DEPTH, 64, "nesting of JSON that we read")                                    \
     LIMIT(LIMIT_LABELS, 64, "labels on one message (documented)")                                  \
     LIMIT(LIMIT_CONFIG_FILE, 1 << 20, "a configuration or rule file")                              \

@@ -71,7 +71,7 @@ enum relay_event_kind {
     EV_GROUP_FULL,    /* group: its last delivery is in */
     EV_PERMIT,        /* group: finalized, settled leases may be acknowledged. Unknown group: dropped, counted */
     EV_ABANDON,       /* group: cancelled, failed, runner gone: no ack, no extension any more */
-    EV_TOKEN,         /* target, token_gen, answer */
+    EV_TOKEN,         /* target, answer; OK: answer.token_gen is the new one. Also unasked, before the old one ends */
     EV_POLICY,        /* policy: immutable, outlives the engine or the next EV_POLICY */
     EV_STORM_ACCEPT,  /* `dead accept`: the storm guard lets go */
     EV_DRAIN,         /* until_us: stop taking; finish or release by then */

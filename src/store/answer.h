@@ -22,7 +22,7 @@ struct answer_head {
 struct answer_error {
     uint16_t class;
     us_t wait_us;
-    struct bytes nack;          /* hl7Nack, raw JSON string text (base64), or empty */
+    struct json_value nack;     /* hl7Nack, a string of base64, or JSON_NONE */
     struct bytes status;        /* "INVALID_ARGUMENT", a slice of the body, or empty */
 };
 
@@ -36,7 +36,10 @@ bool answer_http_date(struct bytes value, us_t *ret_wall_us);
 /* google.rpc.RetryInfo's retryDelay, "3.5s"; 0 for garbage. Capped. */
 us_t answer_retry_delay(struct bytes value);
 
-/* MSA-1 and, of a NACK, the place in ERR-2, of an HL7 acknowledgement in base64. False: not one. */
-bool answer_hl7_ack(struct bytes b64, char ret_code[3], char ret_where[24]);
+/*
+ * MSA-1 and, if ERR-2 is a place ("PID^1^5"), that place, of an HL7 acknowledgement in base64. Only its
+ * first 3 KiB are looked at. False: not one. Both must be zeroed before.
+ */
+bool answer_hl7_ack(struct bytes b64, struct buf *scratch, char ret_code[3], char ret_where[24]);
 
 #endif
