@@ -31,6 +31,16 @@ const char *child_self(void)
     return path;
 }
 
+/* No credentials, proxies or emulators of whoever calls us: what a child of ours does depends on its arguments. */
+static bool is_inherited(const char *variable)
+{
+    static const char *const names[] = { "PATH=", "HOME=", "TMPDIR=", "TZ=", "LANG=", "LC_", "ASAN_", "UBSAN_", "LSAN_", "MALLOC_" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strncmp(variable, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
 static NO_RETURN void become(int fd, int parent, const char *const *argv, const char *const *environment)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -41,17 +51,19 @@ static NO_RETURN void become(int fd, int parent, const char *const *argv, const 
     dup2(null, 0);
     dup2(fd, 1);
     dup2(fd, 2);
-    size_t have = 0, more = 0;
+    size_t have = 0, count = 0;
     while (environ[have] != NULL)
         have++;
-    while (environment != NULL && environment[more] != NULL)
-        more++;
-    const char **all = malloc((have + more + 1) * sizeof(*all));    /* tidy: banned: between fork and exec */
+    while (environment != NULL && environment[count] != NULL)
+        count++;
+    const char **all = calloc(have + count + 1, sizeof(*all));    /* tidy: banned: between fork and exec */
     if (all == NULL)
         _exit(127);
-    for (size_t i = 0; i < more; i++)
+    for (size_t i = 0; i < count; i++)
         all[i] = environment[i];
-    memcpy(all + more, environ, (have + 1) * sizeof(*all));
+    for (size_t i = 0; i < have; i++)
+        if (is_inherited(environ[i]))
+            all[count++] = environ[i];
     execve(child_self(), (char *const *) argv, (char *const *) all);
     _exit(127);
 }

@@ -16,7 +16,8 @@ struct child {
     size_t out_begins;    /* of this child, in that file */
 };
 
-/* argv[0] is replaced by this very program. environment: "NAME=value" added to ours; NULL-terminated, may be NULL. */
+/* Runs this very program. environment: "NAME=value", NULL-terminated, may be NULL; of ours only what has no
+ * say in what a command does (PATH, HOME, locale, sanitizer options) goes along. */
 bool child_start(struct child *c, const char *const *argv, const char *const *environment, const char *out, struct err *err);
 /* True: it runs. Reaps it otherwise. */
 bool child_is_running(struct child *c);
