@@ -15,8 +15,13 @@
  * until h2_call_grant() (RFC 9113, 6.9; see docs/ARCHITECTURE.md, memory).
  * first_window 0: the stream's window is updated automatically (gRPC streams).
  *
+ * No request is sent before the far side has shown, with its SETTINGS, that it
+ * speaks HTTP/2. A failed connect ends the calls that wait, if no other
+ * connection can take them: NOT_SENT, with the connect's error.
+ *
  * Callbacks run from the loop, never inside a call of this header. After
- * on_done, and after h2_call_cancel(), the call is gone.
+ * on_done, and after h2_call_cancel(), the call is gone. A callback may start,
+ * grant, send and cancel; it may not free the pool.
  */
 #ifndef NET_H2_CLIENT_H
 #define NET_H2_CLIENT_H
@@ -33,16 +38,20 @@ struct h2_pool_conf {
     const char *host;            /* name that is checked and sent as :authority (with port unless default) */
     uint16_t port;
     const char *connect_to;      /* "address:port" to connect to instead; NULL or "": host:port */
-    const char *proxy;           /* "http://[user:password@]host:port": CONNECT; NULL or "": none */
-    struct tls_context *tls;     /* NULL: cleartext, prior knowledge */
+    const char *proxy;           /* "http://[user:password@]host:port": CONNECT; NULL or "": none. See net/proxy.h */
+    struct tls_context *tls;     /* shared; NULL: cleartext, prior knowledge */
     uint32_t connections_max;
     uint32_t streams_max;        /* per connection, also bounded by the peer's SETTINGS */
     us_t connect_timeout_us;     /* resolve + TCP + proxy + TLS: 10 s */
     us_t idle_ping_us;           /* PING when nothing was read for this long while calls are open; 0: never */
+    us_t ping_wait_us;           /* for its answer; 0: LIMIT_PING_WAIT_S */
     us_t life_max_us;            /* a connection takes no new calls after this: 1 h; 0: no bound */
 };
 
+/* conf is copied. */
 struct h2_pool *h2_pool_make(struct loop *l, struct resolver *r, const struct h2_pool_conf *conf);
+bool h2_pool_is_encrypted(const struct h2_pool *p);
+struct loop *h2_pool_loop(const struct h2_pool *p);
 /* Open calls are cancelled, without on_done. */
 void h2_pool_free(struct h2_pool *p);
 
@@ -55,9 +64,11 @@ struct h2_pool_stats h2_pool_stats(const struct h2_pool *p);
 struct h2_result {
     struct err err;          /* class OK when a complete reply came, whatever its status */
     uint16_t status;         /* :status, 0: none */
+    uint32_t h2_code;        /* error code of the RST_STREAM that ended it (RFC 9113, 7); 0: none */
     us_t sent_us, first_byte_us;    /* loop time; 0: not reached */
 };
 
+/* Copied. Each may be NULL but on_done. */
 struct h2_call_events {
     /* Final response headers, once. Fields live until the callback returns. */
     void (*on_headers)(void *ctx, uint16_t status, struct net_headers h);
@@ -69,18 +80,19 @@ struct h2_call_events {
     void (*on_done)(void *ctx, const struct h2_result *result);
 };
 
-enum { H2_BODY_PARTS = 4 };
+enum { H2_BODY_PARTS = 4, H2_REQUEST_HEADERS = 24 };
 
 struct h2_request {
     const char *method;
     struct bytes path;                 /* with query */
     const struct net_header *headers;  /* copied; :method, :scheme, :authority, :path are added */
-    size_t headers_count;
+    size_t headers_count;              /* at most H2_REQUEST_HEADERS */
     struct bytes body[H2_BODY_PARTS];  /* borrowed until on_done; sent without a copy of our own */
     bool stream;                       /* the body is what h2_call_send() gives, until h2_call_send_end() */
-    uint32_t first_window;
+    uint32_t first_window;             /* below LIMIT_STREAM_WINDOW is as good as that */
     us_t deadline_us;                  /* loop time; US_NEVER: none. Ends the call with class TIMEOUT */
-    us_t slow_us;                      /* no byte of the reply for this long while we may read: TIMEOUT; 0: no bound */
+    us_t slow_us;                      /* no byte for this long, once the reply began and while we may read:
+                                          TIMEOUT; 0: no bound */
 };
 
 /* NULL never: what goes wrong at once comes as on_done, later. */
