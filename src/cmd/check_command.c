@@ -1,0 +1,175 @@
+/* `hl7relay check`: syntax, then what keys mean together. Offline: nothing is opened but the file. */
+#include "base/limits.h"
+#include "cmd/command.h"
+#include "cmd/print.h"
+#include "conf/config.h"
+#include "json/write.h"
+#include "loop/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static void show_limits(bool json, struct buf *out);
+static void show_effective(const struct config *c, bool json, struct buf *out);
+static void show_summary(const struct config *c, struct buf *out);
+static void show_summary_json(const struct config *c, struct buf *out);
+static void show_faults_json(const struct conf_faults *faults, struct buf *out);
+
+int cmd_check(const struct invocation *in)
+{
+    bool json = opt_bool(in->values, OPT_json);
+    CLEANUP(buf_fini) struct buf out = { 0 };
+    if (in->args_count > 0) {
+        fprintf(stderr, "error: check takes no arguments; did you mean --config_path %.60s?\n", in->args[0]);
+        return CMD_EXIT_USAGE;
+    }
+    if (opt_bool(in->values, OPT_limits)) {
+        show_limits(json, &out);
+        print_out(&out);
+        return CMD_EXIT_OK;
+    }
+    const struct conf_input input = {
+        .flags = in->values, .env = (const char *(*) (const char *)) getenv, .wall_us = clock_wall(), .parse_time = clock_parse_rfc3339
+    };
+    struct conf_faults faults;
+    struct config *c = config_load(&input, &faults, NULL);
+    if (c == NULL && json) {
+        show_faults_json(&faults, &out);
+        print_out(&out);
+    } else if (c == NULL) {
+        print_faults(&faults);
+    } else {
+        if (opt_bool(in->values, OPT_show_effective))
+            show_effective(c, json, &out);
+        else if (json)
+            show_summary_json(c, &out);
+        else
+            show_summary(c, &out);
+        print_out(&out);
+    }
+    config_free(c);
+    return c != NULL ? CMD_EXIT_OK : CMD_EXIT_CONFIG;
+}
+
+static void show_limits(bool json, struct buf *out)
+{
+    static const struct {
+        const char *name, *reason;
+        int value;
+    } rows[] = {
+#define LIMIT(name, value, reason) { #name, reason, name },
+        LIMITS(LIMIT)
+#undef LIMIT
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!json) {
+            buf_printf(out, "%-28s %10d  %s\n", rows[i].name, rows[i].value, rows[i].reason);
+            continue;
+        }
+        struct json_writer w = json_write_to(out);
+        json_write_object(&w, NULL);
+        json_write_str(&w, "type", BYTES_LIT("limit"));
+        json_write_str(&w, "name", bytes_str(rows[i].name));
+        json_write_int(&w, "value", rows[i].value);
+        json_write_str(&w, "reason", bytes_str(rows[i].reason));
+        json_write_end(&w);
+        buf_append_char(out, '\n');
+    }
+}
+
+static void show_effective(const struct config *c, bool json, struct buf *out)
+{
+    static const char *const sources[] = { "default", "file", "environment", "flag" };
+    for (unsigned o = 0; o < OPTS; o++) {
+        const struct opt_info *info = opt_info(o);
+        const struct opt_value *v = opt_get(c->values, o);
+        if (!info->key || ((info->attributes & OPT_LATER) != 0))
+            continue;
+        CLEANUP(buf_fini) struct buf shown = { 0 };
+        opt_show(c->values, o, &shown);
+        if ((info->attributes & OPT_SECRET) != 0 && shown.len > 0) {
+            buf_clear(&shown);
+            buf_append_str(&shown, "(set, not shown)");
+        }
+        if (json) {
+            struct json_writer w = json_write_to(out);
+            json_write_object(&w, NULL);
+            json_write_str(&w, "type", BYTES_LIT("key"));
+            json_write_str(&w, "key", bytes_str(info->name));
+            json_write_str(&w, "value", buf_bytes(&shown));
+            json_write_str(&w, "source", bytes_str(sources[v->source]));
+            if (v->line > 0)
+                json_write_int(&w, "line", v->line);
+            json_write_end(&w);
+            buf_append_char(out, '\n');
+            continue;
+        }
+        buf_printf(out, "%-34s %-44s %s", info->name, buf_str(&shown), sources[v->source]);
+        if (v->line > 0)
+            buf_printf(out, ":%u", v->line);
+        buf_append_char(out, '\n');
+    }
+}
+
+static void show_endpoint(const char *label, const struct conf_endpoint *e, struct buf *out)
+{
+    buf_printf(out, "  %-13s %s://%s:%u%s%s%s\n", label, e->tls ? "https" : "http", e->host, e->port,
+               e->connect_to[0] != '\0' ? ", connects to " : "", e->connect_to, e->proxy[0] != '\0' ? ", through a proxy" : "");
+}
+
+static void show_summary(const struct config *c, struct buf *out)
+{
+    buf_printf(out, "ok: %s\n  source        %s\n  destination   %s\n  subscription  %s\n", c->path, c->source.name, c->dest.name,
+               c->pubsub_subscription);
+    show_endpoint("Pub/Sub", &c->pubsub, out);
+    show_endpoint("Healthcare", &c->healthcare, out);
+    buf_printf(out, "  credentials   %s\n", c->credentials ? c->auth_mode : "none: the local cloud");
+    buf_printf(out, "  dead letters  %s\n", c->sink == CONF_SINK_FILE ? c->sink_dir : "no sink: messages at fault are held");
+    buf_printf(out, "  gives up      after %u counted attempts and %lld s\n", c->attempts_max, (long long) (c->give_up_after_us / US_PER_S));
+    if (c->status_host[0] != '\0')
+        buf_printf(out, "  status page   http://%s:%u/\n", c->status_host, c->status_port);
+    if (c->content_until_us != 0)
+        buf_append_str(out, "warning: PATIENT DATA WILL BE WRITTEN TO THE LOG until log.phi_logging_until\n");
+    for (size_t i = 0; i < c->notes_count; i++)
+        buf_printf(out, "note: %s: %s\n", c->notes[i].key, c->notes[i].text);
+    buf_append_str(out, "Checked offline: names, types, ranges and contradictions; not permissions, nor that the stores exist.\n");
+}
+
+static void show_summary_json(const struct config *c, struct buf *out)
+{
+    struct json_writer w = json_write_to(out);
+    json_write_object(&w, NULL);
+    json_write_str(&w, "type", BYTES_LIT("check"));
+    json_write_bool(&w, "ok", true);
+    json_write_str(&w, "path", bytes_str(c->path));
+    json_write_str(&w, "sha256", bytes_str(c->sha256));
+    json_write_array(&w, "notes");
+    for (size_t i = 0; i < c->notes_count; i++) {
+        json_write_object(&w, NULL);
+        json_write_str(&w, "key", bytes_str(c->notes[i].key));
+        json_write_str(&w, "text", bytes_str(c->notes[i].text));
+        json_write_end(&w);
+    }
+    json_write_end(&w);
+    json_write_end(&w);
+    buf_append_char(out, '\n');
+}
+
+static void show_faults_json(const struct conf_faults *faults, struct buf *out)
+{
+    for (size_t i = 0; i < faults->count; i++) {
+        const struct conf_fault *f = &faults->at[i];
+        struct json_writer w = json_write_to(out);
+        json_write_object(&w, NULL);
+        json_write_str(&w, "type", BYTES_LIT("fault"));
+        json_write_str(&w, "code", bytes_str(conf_code_text(f->code)));
+        json_write_str(&w, "text", bytes_str(f->text));
+        json_write_str(&w, "path", bytes_str(f->path));
+        json_write_int(&w, "line", f->line);
+        json_write_int(&w, "column", f->column);
+        json_write_str(&w, "did_you_mean", bytes_str(f->did_you_mean));
+        json_write_str(&w, "fix", bytes_str(conf_code_fix(f->code)));
+        json_write_end(&w);
+        buf_append_char(out, '\n');
+    }
+}
