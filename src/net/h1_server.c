@@ -16,8 +16,9 @@
 #include <stdio.h>
 
 struct h1 {
-    struct buf in;
-    size_t scanned;                /* of in, by h1_head_length() */
+    struct buf in;                 /* in_at of it are done with */
+    size_t in_at;
+    size_t scanned;                /* of the rest, by h1_head_length() */
     us_t head_since_us;            /* a head has begun and is not complete; 0: none */
     struct net_request *r;         /* the one in work, or NULL */
     struct h1_body body;
@@ -161,17 +162,33 @@ static size_t advance(struct serve_conn *c, struct bytes in)
     return at;
 }
 
+static size_t waiting(const struct h1 *h)
+{
+    return h->in.len - h->in_at;
+}
+
+/* The front is moved away when it is the larger part: each byte is moved once at most. */
+static void advance_kept(struct serve_conn *c)
+{
+    struct h1 *h = c->h1;
+    h->in_at += advance(c, bytes_sub(buf_bytes(&h->in), h->in_at, h->in.len));
+    if (h->in_at * 2 >= h->in.len) {
+        buf_drop_front(&h->in, h->in_at);
+        h->in_at = 0;
+    }
+}
+
 static void h1_on_bytes(struct serve_conn *c, struct bytes data)
 {
     struct h1 *h = c->h1;
-    if (h->in.len > 0) {
+    if (waiting(h) > 0) {
         buf_append(&h->in, data);
-        buf_drop_front(&h->in, advance(c, buf_bytes(&h->in)));
+        advance_kept(c);
     } else {
         size_t used = advance(c, data);
         buf_append(&h->in, bytes_sub(data, used, data.len));
     }
-    if (h->in.len > LIMIT_SERVER_AHEAD && h->r != NULL && h->body_over)
+    if (waiting(h) > LIMIT_SERVER_AHEAD && h->r != NULL && h->body_over)
         conn_want_read(c->conn, false);
 }
 
@@ -270,8 +287,8 @@ static void next(struct serve_conn *c, struct h1 *h)
         finish_or_linger(c, h);
         return;
     }
-    buf_drop_front(&h->in, advance(c, buf_bytes(&h->in)));
-    if (h->in.len <= LIMIT_SERVER_AHEAD)
+    advance_kept(c);
+    if (waiting(h) <= LIMIT_SERVER_AHEAD)
         conn_want_read(c->conn, true);
 }
 
@@ -300,7 +317,7 @@ static void h1_drain(struct serve_conn *c)
 {
     struct h1 *h = c->h1;
     h->close = true;
-    if (h->r == NULL && h->in.len == 0)
+    if (h->r == NULL && waiting(h) == 0)
         c->finish = true;
     serve_dirty(c);
 }

@@ -16,6 +16,7 @@ struct h2_peer {
     nghttp2_session *session;
     struct loop *loop;
     struct loop_hook hook;
+    struct loop_task wake;    /* what was asked for between passes leaves with the next, without a wait */
     struct conn *conn;
     const char *host;
     struct peer_stream *streams[H2_PEER_STREAMS];    /* by (id - 1) / 2 */
@@ -108,6 +109,15 @@ static void on_hook(struct loop_hook *hook)
     conn_flush(p->conn);
 }
 
+static void on_wake(struct loop_task *t UNUSED)
+{
+}
+
+static void wake(struct h2_peer *p)
+{
+    loop_task_post(p->loop, &p->wake);
+}
+
 static void on_open(void *ctx, bool h2 UNUSED)
 {
     ((struct h2_peer *) ctx)->open = true;
@@ -149,6 +159,7 @@ struct h2_peer *h2_peer_make(struct loop *l, int fd, const struct h2_peer_conf *
     CHECK(nghttp2_submit_settings(p->session, 0, &window, conf->window != 0) == 0);
     p->loop = l;
     p->hook.fn = on_hook;
+    p->wake.fn = on_wake;
     p->no_updates = conf->no_updates;
     loop_hook_add(l, &p->hook);
     p->conn = conn_start_client(l, fd, conf->tls, conf->host, &events, p);
@@ -168,6 +179,7 @@ void h2_peer_free(struct h2_peer *p)
         }
     nghttp2_session_del(p->session);
     loop_hook_remove(p->loop, &p->hook);
+    loop_task_cancel(p->loop, &p->wake);
     conn_free(p->conn);
     mem_free(p);
 }
@@ -195,6 +207,7 @@ int32_t h2_peer_request(struct h2_peer *p, const char *method, const char *path,
     struct peer_stream *st = stream_of(p, id);
     buf_append(&st->out, body);
     st->out_end = end;
+    wake(p);
     return id;
 }
 
@@ -206,21 +219,25 @@ void h2_peer_data(struct h2_peer *p, int32_t id, struct bytes data, bool end)
     if (st->deferred)
         nghttp2_session_resume_data(p->session, id);
     st->deferred = false;
+    wake(p);
 }
 
 void h2_peer_reset(struct h2_peer *p, int32_t id, uint32_t code)
 {
     nghttp2_submit_rst_stream(p->session, 0, id, code);
+    wake(p);
 }
 
 void h2_peer_ping(struct h2_peer *p)
 {
     nghttp2_submit_ping(p->session, 0, NULL);
+    wake(p);
 }
 
 void h2_peer_raw(struct h2_peer *p, struct bytes frame)
 {
     conn_send(p->conn, frame);
+    wake(p);
 }
 
 void h2_peer_hold(struct h2_peer *p, bool held)

@@ -21,6 +21,7 @@ struct client {
     int fd;
     SSL *ssl;
     struct buf out, in;
+    size_t out_at;
     bool over;    /* the server closed */
 };
 
@@ -41,8 +42,8 @@ static void client_stop(struct client *c)
 static ssize_t put(struct client *c)
 {
     if (c->ssl == NULL)
-        return send(c->fd, c->out.ptr, c->out.len, MSG_NOSIGNAL);
-    int n = SSL_write(c->ssl, c->out.ptr, (int) c->out.len);
+        return send(c->fd, c->out.ptr + c->out_at, c->out.len - c->out_at, MSG_NOSIGNAL);
+    int n = SSL_write(c->ssl, c->out.ptr + c->out_at, (int) (c->out.len - c->out_at));
     return n > 0 ? n : -1;
 }
 
@@ -62,9 +63,13 @@ static void turn(struct client *c)
     if (c->out.len > 0) {
         ssize_t n = put(c);
         if (n > 0)
-            buf_drop_front(&c->out, (size_t) n);
+            c->out_at += (size_t) n;
         else if (c->ssl == NULL && errno != EAGAIN)
-            buf_clear(&c->out);    /* the server closed: what is left goes nowhere */
+            c->out_at = c->out.len;    /* the server closed: what is left goes nowhere */
+        if (c->out_at == c->out.len) {
+            buf_clear(&c->out);
+            c->out_at = 0;
+        }
     }
     loop_pass(loop, 0);
     for (;;) {
@@ -100,7 +105,8 @@ static bool heard(struct client *c, const char *text)
 static unsigned count_of(struct client *c, const char *text)
 {
     unsigned n = 0;
-    for (const char *at = buf_str(&c->in); (at = strstr(at, text)) != NULL; at++)
+    const char *at = buf_str(&c->in), *end = at + c->in.len;
+    for (; (at = memmem(at, (size_t) (end - at), text, strlen(text))) != NULL; at++)
         n++;
     return n;
 }
@@ -206,14 +212,15 @@ static void a_flood_of_pipelined_requests_waits_in_the_socket(void **state UNUSE
     client_start(&c);
     served.kept_count = 0;
     say(&c, "GET /kept HTTP/1.1\r\nHost: h\r\n\r\n");
-    for (int i = 0; i < 100000; i++)
+    for (int i = 0; i < 50000; i++)
         say(&c, "GET /size?1 HTTP/1.1\r\nHost: h\r\n\r\n");
-    size_t all = c.out.len;
+    say(&c, "GET /size?1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     for (int i = 0; i < 200; i++)
         turn(&c);
-    assert_true(c.out.len > all / 2);
+    assert_true(c.out_at < c.out.len / 2);
     net_reply(served.kept[0], 200, NULL, 0, bytes_of(NULL, 0));
-    UNTIL(&c, count_of(&c, "HTTP/1.1 200 OK") == 100001);
+    UNTIL(&c, c.over);
+    assert_int_equal(count_of(&c, "HTTP/1.1 200 OK"), 50002);
     client_stop(&c);
 }
 
