@@ -22,6 +22,7 @@ struct cloud_conf {
     uint16_t duplicate_status;       /* a duplicate that is rejected: 409 or 400 */
     uint16_t oversize_status;        /* a request over 10 MB: 400 or 413 */
     bool lenient_json;               /* unknown JSON fields are passed over instead of refused */
+    bool release_on_disconnect;      /* leases of a stream that was cut come back at once, not at their deadlines */
     uint64_t seed;                   /* of the fault plan; 0 is a seed too */
     const char *fault_file;          /* NULL: none */
     const char *const *faults;       /* rules as on a line of the file */
@@ -32,9 +33,12 @@ struct cloud;
 
 struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct err *err);
 uint16_t cloud_port(const struct cloud *c);
+/* Reads the fault file again. False: it cannot be read, the old rules stay. */
+bool cloud_reload_faults(struct cloud *c, struct err *err);
 /* Ends open streams with UNAVAILABLE, takes no more connections. */
 void cloud_drain(struct cloud *c);
-/* Waits for the disk. NULL: no effect. */
+bool cloud_is_drained(const struct cloud *c);    /* after cloud_drain(): the last connection has ended */
+/* Cuts what is left and waits for the disk (runs passes of the loop). Not from a callback. NULL: no effect. */
 void cloud_free(struct cloud *c);
 
 #endif

@@ -6,6 +6,7 @@
 #include "cloud/db.h"
 #include "net/listen.h"
 
+struct cloud_http_pubsub;
 struct cloud_pubsub;    /* topics.c, subscriptions.c */
 struct cloud_stores;    /* stores.c, messages.c */
 struct cloud_fault;     /* fault.c */
@@ -17,8 +18,10 @@ struct cloud {
     struct cloud_pubsub *pubsub;
     struct cloud_stores *stores;
     struct grpc_server *grpc;
+    struct cloud_http_pubsub *http_pubsub;
     struct net_listener *listener;
     bool accept_all;
+    bool release_on_disconnect;
 };
 
 #endif

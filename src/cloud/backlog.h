@@ -1,0 +1,20 @@
+/*
+ * Entries of a subscription's window: the one function that moves them between
+ * states, and what acknowledging needs of them (backlog.c).
+ */
+#ifndef CLOUD_BACKLOG_H
+#define CLOUD_BACKLOG_H
+
+#include "cloud/pubsub.h"
+
+struct cloud_entry *cloud_entry_find(struct cloud_sub *s, uint64_t seq);    /* NULL: not in the window */
+struct cloud_entry *cloud_entry_add(struct cloud_sub *s, uint64_t seq, size_t size);    /* in no list yet */
+void cloud_entry_free(struct cloud_sub *s, struct cloud_entry *e);
+/* at_us: LEASED, the deadline; WAITING, when it may come again. */
+void cloud_entry_move(struct cloud_sub *s, struct cloud_entry *e, enum cloud_entry_state state, us_t at_us);
+/* A lease goes on until at_us, with whom it is. */
+void cloud_entry_extend(struct cloud_sub *s, struct cloud_entry *e, us_t at_us);
+/* Nacked or expired: again at once, or when the retry policy says. */
+void cloud_entry_return(struct cloud_sub *s, struct cloud_entry *e);
+
+#endif

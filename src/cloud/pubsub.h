@@ -1,0 +1,213 @@
+/*
+ * The state of Pub/Sub on the loop thread. What is durable is in db.h; this is
+ * what deciding and delivering need at once:
+ *
+ *   topics by name ---- subscriptions by name and number ---- consumers (streams, waiting pulls)
+ *                               |
+ *                               +-- entries by seq: a window into the backlog
+ *
+ * An entry is FRESH or AGAIN (may be delivered), LEASED (with a consumer, until its
+ * deadline), WAITING (for its retry time) or ACKED (its erasure is on the way to
+ * the disk). Leases are not durable: after a restart everything that was not
+ * acknowledged may be delivered at once.
+ */
+#ifndef CLOUD_PUBSUB_H
+#define CLOUD_PUBSUB_H
+
+#include "base/heap.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "cloud/unary.h"
+
+#define uthash_malloc(len) mem_alloc(len)
+#define uthash_free(ptr, len) mem_free(ptr)
+#include <uthash.h>
+
+struct cloud_topic {
+    UT_hash_handle hh;
+    char *name;
+    struct buf proto;              /* google.pubsub.v1.Topic, as it is answered */
+    struct list subs;
+    bool durable;                  /* else it is being made or deleted, and is not seen */
+};
+
+/* What a Subscription asks for, checked (subscription_conf.c). */
+struct cloud_sub_conf {
+    us_t ack_deadline_us, retention_us, expiration_us;    /* expiration 0: never */
+    us_t retry_min_us, retry_max_us;                       /* 0, 0: no policy, again at once */
+    uint32_t attempts_max;                                 /* 0: no dead-letter policy */
+    bool has_expiration, has_retry, retain_acked, ordering, exactly_once;
+    struct bytes name, topic, dead_topic, filter;          /* borrowed from what was parsed */
+};
+
+/* Message bytes shared by the entries of several subscriptions. */
+struct cloud_body {
+    uint32_t refs;
+    size_t len;
+    char octets[];
+};
+
+enum cloud_entry_state {
+    CLOUD_ENTRY_FRESH, CLOUD_ENTRY_AGAIN, CLOUD_ENTRY_LEASED, CLOUD_ENTRY_WAITING, CLOUD_ENTRY_ACKED
+};
+
+struct cloud_entry {
+    UT_hash_handle hh;
+    uint64_t seq;
+    struct list_link link;         /* FRESH, AGAIN */
+    struct heap_entry due;         /* LEASED: the deadline; WAITING: when to come again */
+    struct list_link held;         /* LEASED: on holder->holds, while there is a holder */
+    struct cloud_consumer *holder;
+    struct cloud_body *body;       /* NULL: read it from the database */
+    size_t size;
+    uint32_t attempts, delivery;
+    enum cloud_entry_state state;
+};
+
+struct cloud_sub {
+    UT_hash_handle hh, hh_number;
+    struct cloud_pubsub *pubsub;
+    char *name;
+    uint64_t number;
+    struct cloud_topic *topic;     /* NULL: deleted */
+    struct list_link topic_link;
+    struct buf proto;              /* google.pubsub.v1.Subscription, as it is answered */
+    struct cloud_sub_conf conf;    /* borrows from proto */
+    bool durable;                  /* else it is being made or deleted, and is not seen */
+
+    struct cloud_entry *entries;
+    struct list fresh, again;
+    bool again_last;               /* the two take turns */
+    struct heap due;
+    struct loop_timer timer;
+    us_t timer_us;
+    uint64_t loaded_to;            /* everything up to this seq is in entries or was acknowledged */
+    bool complete;                 /* and there is nothing beyond it */
+
+    struct list consumers;         /* in turn */
+    struct loop_task pump;
+};
+
+struct cloud_pubsub {
+    struct cloud *cloud;
+    struct cloud_topic *topics;
+    struct cloud_sub *subs, *subs_by_number;
+    uint64_t last_seq, last_number;
+    uint32_t boot;                 /* of this run: acknowledgement ids of earlier ones are told apart */
+    uint32_t deliveries;
+    uint64_t streams;              /* ever begun */
+    size_t cached_bytes;
+};
+
+/* --- pubsub.c: the whole --- */
+
+struct cloud_pubsub *cloud_pubsub_make(struct cloud *c, struct err *err);    /* loads names, no backlog */
+void cloud_pubsub_free(struct cloud_pubsub *p);
+/* Open streams end with UNAVAILABLE, waiting pulls are answered. */
+void cloud_pubsub_drain(struct cloud_pubsub *p);
+
+struct cloud_topic *cloud_topic_find(struct cloud_pubsub *p, struct bytes name);
+struct cloud_sub *cloud_sub_find(struct cloud_pubsub *p, struct bytes name);
+struct cloud_sub *cloud_sub_by_number(struct cloud_pubsub *p, uint64_t number);
+struct cloud_topic *cloud_topic_add(struct cloud_pubsub *p, struct bytes name, struct bytes proto);
+void cloud_topic_remove(struct cloud_pubsub *p, struct cloud_topic *t);
+/* proto must hold what cloud_sub_conf_parse() accepts. */
+struct cloud_sub *cloud_sub_add(struct cloud_pubsub *p, uint64_t number, struct bytes proto);
+void cloud_sub_set_proto(struct cloud_sub *s, struct bytes proto);
+void cloud_sub_store(struct cloud_db_write *w, const struct cloud_sub *s, struct bytes proto);
+void cloud_sub_end_consumers(struct cloud_sub *s, enum grpc_code code, const char *why);
+/* Consumers must have been ended. */
+void cloud_sub_remove(struct cloud_pubsub *p, struct cloud_sub *s);
+
+/* "projects/P/<kind>/ID" with an id as documented. */
+bool cloud_pubsub_name_ok(struct bytes name, const char *kind);
+struct bytes cloud_pubsub_project(struct bytes name);    /* "projects/P" of a sound name */
+
+/* The durable topic that field `number` of the request names; NULL: the call has been refused. */
+struct cloud_topic *cloud_topic_named(struct cloud_unary *u, struct bytes request, uint32_t number);
+/* The durable subscription that field `number` of the request names; NULL: the call has been refused. */
+struct cloud_sub *cloud_sub_named(struct cloud_unary *u, struct bytes request, uint32_t number);
+
+/* --- subscription_conf.c --- */
+
+/* True, or the sentence in err (its grpc field says the code). */
+bool cloud_sub_conf_parse(struct bytes proto, struct cloud_sub_conf *ret, struct err *err);
+/* The Subscription with all defaults filled in. labels and the like are copied from `given`. */
+void cloud_sub_conf_write(const struct cloud_sub_conf *conf, struct bytes given, struct buf *out);
+
+/* --- backlog.c: who gets what, and until when --- */
+
+/* One that takes messages: a stream or a waiting pull. */
+struct cloud_consumer {
+    struct list_link link;         /* sub->consumers */
+    struct cloud_sub *sub;
+    us_t lease_us;
+    uint64_t messages_max, bytes_max;          /* outstanding; 0: no bound */
+    uint64_t messages, bytes;                  /* outstanding now */
+    struct list holds;
+    struct buf out;                /* received_messages put together in this pass */
+    uint32_t out_count, out_max;   /* out_max: messages in one response */
+    bool blocked;                  /* takes nothing now */
+    bool once;                     /* one response, then it is done: a pull */
+    void (*flush)(struct cloud_consumer *c);                      /* send `out`; it is cleared after */
+    void (*end)(struct cloud_consumer *c, enum grpc_code code, const char *why);    /* the subscription or server goes */
+};
+
+void cloud_consumer_add(struct cloud_consumer *c, struct cloud_sub *s);
+/* Its leases go on until their deadlines. Not added: no effect. */
+void cloud_consumer_remove(struct cloud_consumer *c);
+void cloud_consumer_give_back(struct cloud_consumer *c);    /* what it holds may go to others at once */
+void cloud_sub_wake(struct cloud_sub *s);    /* something changed that may let messages flow */
+
+/* A message is durable in s: it may be delivered. body may be NULL. */
+void cloud_sub_arrived(struct cloud_sub *s, uint64_t seq, size_t size, struct cloud_body *body);
+struct cloud_body *cloud_body_make(struct bytes b);
+void cloud_body_drop(struct cloud_body *b);
+
+void cloud_backlog_key(uint64_t number, uint64_t seq, struct buf *out);
+
+/* --- ack_id.c, acknowledge.c: acknowledgements and deadlines by id --- */
+
+struct cloud_ack_id {
+    uint64_t number, seq;
+    uint32_t delivery, boot;
+};
+
+void cloud_ack_id_write(const struct cloud_ack_id *id, struct buf *out);
+bool cloud_ack_id_read(struct bytes text, struct cloud_ack_id *ret);    /* false: malformed */
+
+/*
+ * Removes what the ids name, durably; fn is called when that is so (or failed).
+ * With exactly-once delivery, invalid[i] is set where ids[i] is not the newest id
+ * of a message whose lease goes on; otherwise nothing is invalid. invalid: zeroed.
+ */
+void cloud_sub_ack(struct cloud_sub *s, const struct cloud_ack_id *ids, size_t count, bool *invalid,
+                   cloud_db_then_fn *fn, void *ctx);
+/* deadline_us from now; 0: give back. Ids that are not the newest of a held message have no effect. */
+void cloud_sub_extend(struct cloud_sub *s, const struct cloud_ack_id *ids, size_t count, us_t deadline_us,
+                      bool *invalid);
+
+/* --- publish.c --- */
+
+/*
+ * Puts one message (a PubsubMessage without id and time) into every subscription of
+ * t, within w; returns its id. cloud_publish_seal() must follow after the last one,
+ * and cloud_db_commit(w) in the same breath.
+ */
+uint64_t cloud_publish_into(struct cloud_pubsub *p, struct cloud_topic *t, struct cloud_db_write *w,
+                            struct bytes message);
+void cloud_publish_seal(struct cloud_pubsub *p, struct cloud_db_write *w);
+
+/* --- the methods; the request is a protobuf message --- */
+
+cloud_unary_fn cloud_topic_create, cloud_topic_update, cloud_topic_get, cloud_topic_list, cloud_topic_list_subs,
+    cloud_topic_delete, cloud_topic_publish;
+cloud_unary_fn cloud_pubsub_not_offered;
+cloud_unary_fn cloud_sub_create, cloud_sub_get, cloud_sub_update, cloud_sub_list, cloud_sub_delete,
+    cloud_sub_pull, cloud_sub_acknowledge, cloud_sub_modify_deadline;
+
+/* streaming_pull.c */
+struct grpc_stream;
+void cloud_streaming_pull(void *cloud, struct grpc_stream *s);
+
+#endif

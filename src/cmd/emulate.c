@@ -1,0 +1,223 @@
+#include "cmd/command.h"
+
+#include "cloud/cloud.h"
+#include "cmd/print.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum { DRAIN_S = 5 };
+
+struct emulate {
+    struct loop *loop;
+    struct cloud *cloud;
+    struct tls_context *tls;
+    struct loop_io signals;
+    struct loop_hook hook;        /* looks whether the last connection has ended */
+    struct loop_timer patience;
+    bool stopping;
+};
+
+/* "host:port", "[::1]:port", ":port" or "port". */
+static bool read_host_port(const char *text, struct buf *host, uint16_t *ret_port, struct err *err)
+{
+    struct bytes all = bytes_str(text), port = all;
+    size_t colon = all.len;
+    while (colon > 0 && all.ptr[colon - 1] != ':')
+        colon--;
+    if (colon > 0) {
+        struct bytes name = bytes_sub(all, 0, colon - 1);
+        port = bytes_sub(all, colon, SIZE_MAX);
+        if (name.len >= 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']')
+            name = bytes_sub(name, 1, name.len - 2);
+        buf_append(host, name);
+    }
+    uint64_t n;
+    if (!bytes_to_u64(port, &n) || n > UINT16_MAX)
+        return FAIL(err, USAGE, "--host-port %s has no port: give HOST:PORT, like 127.0.0.1:8085", text);
+    if (host->len == 0)
+        buf_append_str(host, "127.0.0.1");
+    *ret_port = (uint16_t) n;
+    return true;
+}
+
+static void begin_stop(struct emulate *e)
+{
+    if (e->stopping) {
+        loop_stop(e->loop);    /* asked twice: no patience */
+        return;
+    }
+    e->stopping = true;
+    cloud_drain(e->cloud);
+    loop_timer_set(e->loop, &e->patience, loop_now(e->loop) + DRAIN_S * US_PER_S);
+}
+
+static void on_signal(struct loop_io *io, unsigned ready UNUSED)
+{
+    struct emulate *e = CONTAINER_OF(io, struct emulate, signals);
+    struct signalfd_siginfo info;
+    while (read(io->fd, &info, sizeof(info)) == (ssize_t) sizeof(info)) {
+        struct err err = { 0 };
+        if (info.ssi_signo != SIGHUP)
+            begin_stop(e);
+        else if (!cloud_reload_faults(e->cloud, &err))
+            print_error(&err);
+        else
+            fprintf(stderr, "The fault rules were read again.\n");
+    }
+}
+
+static void on_pass(struct loop_hook *h)
+{
+    struct emulate *e = CONTAINER_OF(h, struct emulate, hook);
+    if (e->stopping && cloud_is_drained(e->cloud))
+        loop_stop(e->loop);
+}
+
+static void out_of_patience(struct loop_timer *t)
+{
+    loop_stop(CONTAINER_OF(t, struct emulate, patience)->loop);
+}
+
+static bool start(struct emulate *e, const struct opt_values *v, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf host = { 0 };
+    const char *cert = opt_str(v, OPT_tls_cert), *key = opt_str(v, OPT_tls_key);
+    const char *data_dir = opt_str(v, OPT_data_dir), *fault_file = opt_str(v, OPT_fault_file);
+    const char *accepting = opt_str(v, OPT_accept_all_stores);
+    struct cloud_conf conf = {
+        .data_dir = *data_dir != '\0' ? data_dir : NULL,
+        .accept_all = opt_bool(v, OPT_accept_all) || *accepting != '\0',
+        .accept_all_stores = *accepting != '\0' ? accepting : NULL,
+        .release_on_disconnect = opt_bool(v, OPT_release_on_disconnect),
+        .seed = (uint64_t) opt_int(v, OPT_seed),
+        .fault_file = *fault_file != '\0' ? fault_file : NULL,
+        .faults = opt_get(v, OPT_fault)->list.at, .faults_count = opt_get(v, OPT_fault)->list.count,
+    };
+    TRY(read_host_port(opt_str(v, OPT_host_port), &host, &conf.port, err));
+    if ((*cert == '\0') != (*key == '\0'))
+        return FAIL(err, USAGE, "TLS needs both --tls-cert and --tls-key");
+    if (*cert != '\0') {
+        e->tls = tls_server_make(cert, key, err);
+        if (e->tls == NULL)
+            return false;
+    }
+    conf.host = buf_str(&host);
+    conf.tls = e->tls;
+    e->cloud = cloud_start(e->loop, &conf, err);
+    return e->cloud != NULL;
+}
+
+static void catch_signals(struct emulate *e)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    e->signals = (struct loop_io) { .fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), .fn = on_signal };
+    CHECK(e->signals.fd >= 0);
+    loop_io_add(e->loop, &e->signals, LOOP_READ);
+}
+
+static int serve(const struct invocation *in)
+{
+    struct err err = { 0 };
+    struct emulate e = { .hook.fn = on_pass, .patience.fn = out_of_patience };
+    e.loop = loop_make(&err);
+    if (e.loop == NULL) {
+        print_error(&err);
+        return exit_for(&err);
+    }
+    catch_signals(&e);
+    int code = CMD_EXIT_OK;
+    if (start(&e, in->values, &err)) {
+        loop_hook_add(e.loop, &e.hook);
+        printf("Server started, listening on %u\n", cloud_port(e.cloud));
+        fflush(stdout);
+        loop_run(e.loop);
+        loop_timer_stop(e.loop, &e.patience);
+        loop_hook_remove(e.loop, &e.hook);
+    } else {
+        print_error(&err);
+        code = exit_for(&err);
+    }
+    cloud_free(e.cloud);
+    tls_context_free(e.tls);
+    loop_io_remove(e.loop, &e.signals);
+    close(e.signals.fd);
+    loop_free(e.loop);
+    return code;
+}
+
+/* What points clients here without TLS: variables where they read one, code where they do not. */
+static void print_clear(const char *at)
+{
+    printf("export PUBSUB_EMULATOR_HOST=%s\n"
+           "export HEALTHCARE_EMULATOR_HOST=%s\n"
+           "export METADATA_SERVER_DETECTION=none\n"
+           "export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=http://%s/\n"
+           "export CLOUDSDK_API_ENDPOINT_OVERRIDES_HEALTHCARE=http://%s/\n", at, at, at, at);
+    fprintf(stderr, "# Pub/Sub clients read PUBSUB_EMULATOR_HOST. HEALTHCARE_EMULATOR_HOST is read by hl7relay alone;\n"
+            "# Google's Healthcare clients need a line of code:\n"
+            "#   Go:     healthcare.NewService(ctx, option.WithEndpoint(\"http://%s/\"), option.WithoutAuthentication())\n"
+            "#   Python: discovery.build(\"healthcare\", \"v1\", client_options={\"api_endpoint\": \"http://%s\"}, "
+            "credentials=AnonymousCredentials())\n"
+            "#   Node:   healthcare({version: \"v1\", auth, rootUrl: \"http://%s/\"})  // auth: an OAuth2Client with any token\n"
+            "# gcloud also wants CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, a file with any token.\n", at, at, at);
+}
+
+static void print_tls(const char *at, const char *ca)
+{
+    printf("unset PUBSUB_EMULATOR_HOST\n"
+           "export SSL_CERT_FILE=%s\n"
+           "export GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=%s\n"
+           "export HTTPLIB2_CA_CERTS=%s\n"
+           "export NODE_EXTRA_CA_CERTS=%s\n"
+           "export METADATA_SERVER_DETECTION=none\n", ca, ca, ca, ca);
+    fprintf(stderr, "# Pub/Sub:\n"
+            "#   Go:     option.WithEndpoint(\"%s\"), option.WithoutAuthentication()\n"
+            "#   Python: client_options={\"api_endpoint\": \"%s\"}, credentials=AnonymousCredentials()\n"
+            "#   Node:   apiEndpoint: \"%s\", emulatorMode: false, and an authClient with any token\n"
+            "# Healthcare:\n"
+            "#   Go:     option.WithEndpoint(\"https://%s/\"), option.WithoutAuthentication()\n"
+            "#   Python: client_options={\"api_endpoint\": \"https://%s\"}, credentials=AnonymousCredentials()\n"
+            "#   Node:   rootUrl: \"https://%s/\"\n"
+            "# hl7relay: the keys pubsub_endpoint and healthcare_endpoint (https://%s), tls.ca_file\n",
+            at, at, at, at, at, at, at);
+}
+
+static int env_init(const struct opt_values *v)
+{
+    struct err err = { 0 };
+    CLEANUP(buf_fini) struct buf host = { 0 }, at = { 0 };
+    uint16_t port = 0;
+    if (!read_host_port(opt_str(v, OPT_host_port), &host, &port, &err)) {
+        print_error(&err);
+        return exit_for(&err);
+    }
+    bool any = bytes_eq_str(buf_bytes(&host), "0.0.0.0") || bytes_eq_str(buf_bytes(&host), "::");
+    bool six = bytes_find(buf_bytes(&host), 0, ':') < host.len && !any;
+    buf_printf(&at, six ? "[%s]:%u" : "%s:%u", any ? "127.0.0.1" : buf_str(&host), port);
+    if (*opt_str(v, OPT_tls_cert) != '\0')
+        print_tls(buf_str(&at), opt_str(v, OPT_tls_cert));
+    else
+        print_clear(buf_str(&at));
+    return CMD_EXIT_OK;
+}
+
+int cmd_emulate(const struct invocation *in)
+{
+    if (in->args_count == 0)
+        return serve(in);
+    if (in->args_count == 1 && strcmp(in->args[0], "env-init") == 0)
+        return env_init(in->values);
+    struct err err = { 0 };
+    FAIL(&err, USAGE, "emulate takes no argument but env-init: hl7relay emulate --help");
+    print_error(&err);
+    return exit_for(&err);
+}
