@@ -91,7 +91,8 @@ static bool start_cloud(struct demo *d, struct err *err)
     buf_printf(&address, "127.0.0.1:%u", child_free_port(8085));
     buf_printf(&seed, "%llu", (unsigned long long) d->seed);
     const char *const argv[] = {
-        "hl7relay", "emulate", "--host-port", buf_str(&address), "--data-dir", buf_str(&data), "--accept-all", "source",
+        "hl7relay", "emulate", "--host-port", buf_str(&address), "--data-dir", buf_str(&data),
+        "--accept-all-stores", "source", "--release-on-disconnect",
         "--fault-file", buf_str(&faults), "--seed", buf_str(&seed), NULL
     };
     TRY(child_start(&d->cloud, argv, NULL, buf_str(&out), err));

@@ -127,7 +127,7 @@ class World:
     def start_cloud(self):
         args = ['emulate', '--host-port', '127.0.0.1:%d' % self.port, '--fault-file', self.path('faults.txt')]
         args += ['--data-dir', self.path('cloud')] if self.durable else []
-        args += ['--accept-all', self.accept_all] if self.accept_all else []
+        args += ['--accept-all-stores', self.accept_all] if self.accept_all else []
         self.cloud = Process(args + self.cloud_args, self.path('cloud.log'))
         self.port = tap.wait_for('the local cloud to listen', self._cloud_port, 60)
         self.rest = Rest(self.port)
