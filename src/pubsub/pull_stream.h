@@ -8,16 +8,17 @@
  * FAILED_PRECONDITION are faults of the system: on_fault tells them, and the
  * stream then stays closed until pull_stream_open_now().
  *
+ * Not to be freed from within its own callbacks.
+ *
  * Keepalive: protocol_version 1, an empty request every 30 s, the stream is
  * torn down when nothing came for 15 s after one.
  *
  * Flow: the server's limit on outstanding messages can be set at opening only.
  * So an allowance of 0 that lasts 1 s half-closes the stream (what is already
  * on its way is still delivered, for at most 5 s); it is opened again with the
- * allowance as its limit, and replaced by one with a larger limit when the
- * allowance has grown to twice the limit (pull_flow.h). The sum of limits never
- * passes outstanding_max. Messages of an ended stream keep their leases: unary
- * calls extend and acknowledge them.
+ * allowance as its limit, and replaced by one with a larger limit when much of
+ * the allowance would else lie idle (pull_flow.h). Messages of an ended stream
+ * keep their leases: unary calls extend and acknowledge them.
  */
 #ifndef PUBSUB_PULL_STREAM_H
 #define PUBSUB_PULL_STREAM_H

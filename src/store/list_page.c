@@ -3,6 +3,7 @@
 #include "base/b64.h"
 #include "base/check.h"
 #include "base/limits.h"
+#include "net/percent.h"
 #include "store/store_call.h"
 
 static void read_page(struct store_call *call, struct store_result *r, struct err *err)
@@ -31,20 +32,6 @@ static void page_done(struct store_call *call, struct store_result *r)
     fn(call->ctx, &page);
 }
 
-/* A token is the server's text: only what needs no escape goes as it is. */
-static void append_escaped(struct buf *url, struct bytes text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                     c == '_' || c == '.' || c == '~';
-        if (plain)
-            buf_append_char(url, c);
-        else
-            buf_printf(url, "%%%02X", (unsigned char) c);
-    }
-}
-
 struct store_call *list_page_get(struct store_client *c, const struct store_attempt *a, uint32_t page_size, bool raw,
                                  struct bytes page_token, list_page_fn *fn, void *ctx)
 {
@@ -57,7 +44,7 @@ struct store_call *list_page_get(struct store_client *c, const struct store_atte
     buf_printf(&call->url, "?pageSize=%u&view=%s", page_size, raw ? "RAW_ONLY" : "BASIC");
     if (page_token.len > 0) {
         buf_append_str(&call->url, "&pageToken=");
-        append_escaped(&call->url, page_token);
+        percent_encode(page_token, &call->url);
     }
     store_call_go(call, a, "GET", NULL, 0);
     return call;
