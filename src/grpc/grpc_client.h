@@ -13,28 +13,30 @@
 struct grpc_call;
 
 struct grpc_result {
-    struct err err;             /* class by grpc_code_class; text holds method and code, never grpc-message */
+    struct err err;             /* OK, or why: by grpc_code_class() when a status came, else the transport's own.
+                                   wait_us: RetryInfo. text holds method and code, never grpc-message */
     enum grpc_code code;
     struct bytes message;       /* grpc-message, decoded; lives until the callback returns; not for logs */
     struct bytes details;       /* grpc-status-details-bin, decoded (google.rpc.Status), or empty */
 };
 
+/* Copied. Each may be NULL but on_done. */
 struct grpc_call_events {
-    void (*on_headers)(void *ctx);                        /* initial metadata came; may be NULL */
+    void (*on_headers)(void *ctx);                        /* initial metadata came: the stream is open */
     void (*on_message)(void *ctx, struct bytes message);  /* borrowed until it returns */
     void (*on_done)(void *ctx, const struct grpc_result *result);
 };
 
 struct grpc_call_conf {
     const char *method;                /* "/google.pubsub.v1.Subscriber/StreamingPull" */
-    struct bytes token;                /* bearer; empty: none. Refused on cleartext pools */
+    struct bytes token;                /* bearer; empty: none. On cleartext pools the call is refused, nothing is sent */
     struct bytes routing;              /* x-goog-request-params value, or empty */
     struct bytes quota_project;        /* x-goog-user-project, or empty */
     us_t deadline_us;                  /* loop time; US_NEVER: none. Sent as grpc-timeout too */
     size_t message_max;                /* a larger one ends the call: RESOURCE_EXHAUSTED */
 };
 
-/* One request, then half-close. */
+/* One request (copied), then half-close. OK only with exactly one reply message. */
 struct grpc_call *grpc_call_unary(struct h2_pool *p, const struct grpc_call_conf *conf, struct bytes request,
                                   const struct grpc_call_events *events, void *ctx);
 /* Both sides stream. */
