@@ -26,7 +26,7 @@ typedef void sink_done_fn(void *ctx, const struct err *err);    /* class OK: dur
 struct sink {
     void (*put)(struct sink *s, const struct sink_record *r, sink_done_fn *done, void *ctx);    /* r is copied */
     void (*probe)(struct sink *s, sink_done_fn *done, void *ctx);    /* can it write again? */
-    void (*close)(struct sink *s);    /* everything put is answered first; then frees */
+    void (*close)(struct sink *s);    /* what was put is still written; its done is not called any more; then frees */
     size_t (*pending)(const struct sink *s);
 };
 

@@ -7,9 +7,12 @@
 #define ADAPTERS_SINK_FILE_H
 
 #include "adapters/sink.h"
+#include "adapters/sink_disk.h"
 #include "loop/loop.h"
 
 /* Makes the directory (0700) if it is not there and locks it. Class DISK: cannot be made, or another process has it. */
 struct sink *sink_file_open(struct loop *l, const char *dir, struct err *err);
+/* The same with disk calls of the test's. */
+struct sink *sink_file_open_on(struct loop *l, const char *dir, const struct sink_disk *disk, struct err *err);
 
 #endif
