@@ -162,10 +162,10 @@ void serve_request_end(struct net_request *r);
 void serve_request_refuse(struct net_request *r, uint16_t status);
 /* The peer cannot be answered any more. */
 void serve_request_gone(struct net_request *r);
-/* Moved into the connection: unsent bytes, front first. */
+/* What waits to be taken by the connection, and that it was. */
 static inline struct bytes serve_request_unsent(const struct net_request *r)
 {
-    return bytes_of(r->out.ptr + r->out_at, r->out.len - r->out_at);
+    return bytes_sub(buf_bytes(&r->out), r->out_at, r->out.len);
 }
 void serve_request_sent(struct net_request *r, size_t len);
 
