@@ -1,38 +1,48 @@
-/* gRPC frames: the same messages come out however the bytes were cut (the first byte says how). */
+/* gRPC messages: the same whatever the cut, never longer than allowed, nothing lost between them. */
 #include "fuzz.h"
 
-#include "base/buf.h"
 #include "grpc/grpc_framing.h"
+#include "grpc/timeout.h"
 
-enum { MESSAGE_MAX = 2000 };
+enum { MESSAGE_MAX = 300 };
 
-/* Writes down what comes out, with what ended it. */
-static void read_all(struct bytes all, size_t step, struct buf *out)
+static enum grpc_framing_result read_all(struct bytes in, size_t step, struct buf *out, bool *ret_whole)
 {
-    struct grpc_framing f = { .message_max = MESSAGE_MAX };
+    CLEANUP(grpc_framing_fini) struct grpc_framing f = { .message_max = MESSAGE_MAX };
     enum grpc_framing_result result = GRPC_FRAMING_MORE;
-    while (all.len > 0 && result <= GRPC_FRAMING_MESSAGE) {
-        struct bytes piece = bytes_sub(all, 0, step), message;
-        bool compressed = false;
-        all = bytes_sub(all, piece.len, all.len);
-        while ((result = grpc_framing_next(&f, &piece, &compressed, &message)) == GRPC_FRAMING_MESSAGE) {
+    for (size_t at = 0; at < in.len && result == GRPC_FRAMING_MORE; at += step) {
+        struct bytes part = bytes_sub(in, at, step), message;
+        bool compressed;
+        while ((result = grpc_framing_next(&f, &part, &compressed, &message)) == GRPC_FRAMING_MESSAGE) {
+            char prefix[GRPC_PREFIX_LEN];
             CHECK(message.len <= MESSAGE_MAX);
-            buf_printf(out, "%d %zu:", compressed, message.len);
+            grpc_framing_prefix((uint32_t) message.len, prefix);
+            prefix[0] = compressed;
+            buf_append(out, bytes_of(prefix, sizeof(prefix)));
             buf_append(out, message);
         }
     }
-    buf_printf(out, "end %d", (int) result);
-    grpc_framing_fini(&f);
+    *ret_whole = grpc_framing_is_whole(&f);
+    return result;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+    us_t us;
     if (len < 1)
         return 0;
+    struct bytes in = fuzz_bytes(data + 1, len - 1);
     CLEANUP(buf_fini) struct buf whole = { 0 }, cut = { 0 };
-    struct bytes all = fuzz_bytes(data + 1, len - 1);
-    read_all(all, SIZE_MAX, &whole);
-    read_all(all, 1 + data[0] % 16, &cut);
-    CHECK(bytes_eq(buf_bytes(&whole), buf_bytes(&cut)));
+    bool ends_whole, cut_whole;
+    enum grpc_framing_result a = read_all(in, in.len + 1, &whole, &ends_whole);
+    enum grpc_framing_result b = read_all(in, 1 + data[0] % 16, &cut, &cut_whole);
+    CHECK(a == b && bytes_eq(buf_bytes(&whole), buf_bytes(&cut)));
+    if (a == GRPC_FRAMING_MORE) {
+        CHECK(ends_whole == cut_whole);
+        CHECK(bytes_starts(in, buf_bytes(&whole)));    /* framed again it is the input */
+        CHECK(ends_whole == (whole.len == in.len));
+    }
+    if (grpc_timeout_parse(in, &us))
+        CHECK(us >= 0);
     return 0;
 }

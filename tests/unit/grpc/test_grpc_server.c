@@ -158,11 +158,12 @@ static void errors_come_in_one_head(void **state UNUSED)
     const int32_t ids[] = { a, b, c, d, e };
     const char *const status[] = { "12", "12", "12", "13", "13" };
     for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
-        char line[32] = "grpc-status: ";
+        CLEANUP(buf_fini) struct buf line = { 0 };
+        buf_printf(&line, "grpc-status: %s\n", status[i]);
         UNTIL(SEEN(ids[i])->closed);
         assert_int_equal(SEEN(ids[i])->status, 200);
         assert_int_equal(SEEN(ids[i])->heads, 1);
-        assert_true(has(ids[i], strcat(strcat(line, status[i]), "\n")));
+        assert_true(has(ids[i], buf_str(&line)));
         assert_false(has(ids[i], "content-length"));
     }
     assert_null(seen.kept);
