@@ -41,7 +41,7 @@
     LIMIT(LIMIT_TRAILER_BYTES, 8 << 10, "trailers after a chunked body; they are passed over")     \
     LIMIT(LIMIT_SERVER_WINDOW, 1 << 20, "HTTP/2 window of one request body; held bodies count by size") \
     LIMIT(LIMIT_SERVER_BODIES, 512 << 20, "request bodies that one port holds; more are answered 503") \
-    LIMIT(LIMIT_SERVER_OUT, 128 << 10, "bytes of replies taken to one connection before it has sent them") \
+    LIMIT(LIMIT_SERVER_OUT, 64 << 10, "bytes of replies taken to one connection before it has sent them") \
     LIMIT(LIMIT_SERVER_AHEAD, 64 << 10, "pipelined input kept while a reply is owed (HTTP/1.1)")   \
     LIMIT(LIMIT_SERVER_WAIT_S, 30, "for a handshake, a request's head, or the next piece of its body") \
     LIMIT(LIMIT_SERVER_STALL_S, 60, "for a reader that takes nothing of its replies")              \
