@@ -113,8 +113,8 @@ static void show_effective(const struct config *c, bool json, struct buf *out)
 
 static void show_endpoint(const char *label, const struct conf_endpoint *e, struct buf *out)
 {
-    buf_printf(out, "  %-13s %s://%s:%u%s%s%s\n", label, e->tls ? "https" : "http", e->host, e->port,
-               e->connect_to[0] != '\0' ? ", connects to " : "", e->connect_to, e->proxy[0] != '\0' ? ", through a proxy" : "");
+    buf_printf(out, "  %-13s %s://%s:%u%s%s\n", label, e->tls ? "https" : "http", e->host, e->port,
+               e->connect_to[0] != '\0' ? ", connects to " : "", e->connect_to);
 }
 
 static void show_summary(const struct config *c, struct buf *out)

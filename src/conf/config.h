@@ -37,7 +37,6 @@ struct conf_endpoint {
     bool tls;               /* false: cleartext on loopback */
     bool local;             /* the local cloud: no credentials are loaded or sent */
     const char *connect_to; /* "address:port", or "" : host:port */
-    const char *proxy;      /* "http://[user:password@]host:port", or "" : none (key, HTTPS_PROXY, NO_PROXY, loopback) */
 };
 
 enum conf_sink { CONF_SINK_NONE, CONF_SINK_FILE };

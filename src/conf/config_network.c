@@ -9,8 +9,6 @@ static bool endpoint(struct conf_work *w, struct config *c, enum opt key, const 
                      struct conf_endpoint *ret);
 static bool parse_url(struct conf_work *w, struct config *c, enum opt key, const char *variable, const char *url,
                       struct conf_endpoint *ret);
-static void proxy_for(struct conf_work *w, struct config *c, struct conf_endpoint *e);
-static bool no_proxy(const char *list, const char *host);
 static void check_proxy(struct conf_work *w, struct config *c);
 static void check_connect_to(struct conf_work *w, struct config *c);
 static void check_allowed(struct conf_work *w, struct config *c, enum opt key, const struct conf_endpoint *e);
@@ -83,7 +81,7 @@ static bool endpoint(struct conf_work *w, struct config *c, enum opt key, const 
                      struct conf_endpoint *ret)
 {
     const char *url = opt_str(w->values, key), *emulator = env(w, variable);
-    *ret = (struct conf_endpoint) { .host = host, .port = 443, .tls = true, .connect_to = "", .proxy = "" };
+    *ret = (struct conf_endpoint) { .host = host, .port = 443, .tls = true, .connect_to = "" };
     if (url[0] != '\0' && emulator[0] != '\0')
         return conf_fault_at(w, CONF_CONTRADICTION, key, "%s and the variable %s are both given", opt_info(key)->name, variable);
     if (url[0] != '\0') {
@@ -96,7 +94,6 @@ static bool endpoint(struct conf_work *w, struct config *c, enum opt key, const 
     for (size_t i = 0; i < c->connect_to.count; i++)
         if (strcmp(c->connect_to.key[i], ret->host) == 0)
             ret->connect_to = c->connect_to.value[i];
-    proxy_for(w, c, ret);
     return true;
 }
 
@@ -138,46 +135,6 @@ static bool parse_url(struct conf_work *w, struct config *c, enum opt key, const
     if (key == OPTS)
         return conf_fault(w, code, NULL, "the variable %s %s", variable, why);
     return conf_fault_at(w, code, key, "%s %s", variable, why);
-}
-
-static void proxy_for(struct conf_work *w, struct config *c, struct conf_endpoint *e)
-{
-    if (!e->tls || conf_is_loopback(e->host))
-        return;
-    if (c->proxy[0] != '\0') {
-        e->proxy = c->proxy;
-        return;
-    }
-    const char *variable = env(w, "HTTPS_PROXY")[0] != '\0' ? "HTTPS_PROXY" : "https_proxy";
-    const char *none = env(w, "NO_PROXY")[0] != '\0' ? "NO_PROXY" : "no_proxy";
-    const char *url = env(w, variable);
-    if (url[0] == '\0' || no_proxy(env(w, none), e->host))
-        return;
-    if (strncmp(url, "http://", 7) != 0)
-        conf_fault(w, CONF_ENVIRONMENT, NULL, "the variable %s must be http://HOST:PORT", variable);
-    else
-        e->proxy = conf_own(c, bytes_str(url));
-}
-
-/* "a.example,.b.example,*": a name stands for itself and what is below it. */
-static bool no_proxy(const char *list, const char *host)
-{
-    struct bytes rest = bytes_str(list), name = bytes_str(host);
-    while (rest.len > 0) {
-        struct bytes item = bytes_trim(bytes_cut(&rest, ','));
-        if (bytes_eq_str(item, "*"))
-            return true;
-        if (bytes_starts(item, BYTES_LIT("*")))
-            item = bytes_sub(item, 1, item.len);
-        if (bytes_starts(item, BYTES_LIT(".")))
-            item = bytes_sub(item, 1, item.len);
-        if (item.len == 0 || item.len > name.len)
-            continue;
-        struct bytes tail = bytes_sub(name, name.len - item.len, item.len);
-        if (bytes_eq_nocase(tail, item) && (tail.len == name.len || name.ptr[name.len - item.len - 1] == '.'))
-            return true;
-    }
-    return false;
 }
 
 static void check_proxy(struct conf_work *w, struct config *c)

@@ -83,7 +83,7 @@ static void every_group(void **state UNUSED)
     assert_bytes_equal(c->aliases[0].project, "123");
     assert_string_equal(c->healthcare.connect_to, "10.0.0.2:443");
     assert_string_equal(c->pubsub.connect_to, "");
-    assert_string_equal(c->pubsub.proxy, "http://u:s3cret@proxy.local:3128");
+    assert_string_equal(c->proxy, "http://u:s3cret@proxy.local:3128");
     assert_string_equal(c->status_host, "::1");
     assert_int_equal(c->content_until_us, (us_t) 1767225600 * US_PER_S + 12 * 60 * US_PER_MIN);
     assert_string_equal(c->labels.key[0], "a");
@@ -126,19 +126,6 @@ static void the_local_cloud_by_variables_or_keys(void **state UNUSED)
                      "\"https://hc.internal:8443/\", \"allow_hosts\": [\"hc.internal\"]}", NULL, &faults);
     assert_non_null(c);
     assert_true(c->credentials && c->healthcare.tls && c->healthcare.port == 8443);
-    config_free(c);
-}
-
-static void proxies_of_the_environment(void **state UNUSED)
-{
-    static const char *const env[] = { "HTTPS_PROXY=http://proxy:3128", "NO_PROXY=example.org, .healthcare.googleapis.com", NULL };
-    struct conf_faults faults;
-    fixture_env = env;
-    struct config *c = fixture_read("{" FIVE "}", NULL, &faults);
-    fixture_env = NULL;
-    assert_non_null(c);
-    assert_string_equal(c->pubsub.proxy, "http://proxy:3128");
-    assert_string_equal(c->healthcare.proxy, "");
     config_free(c);
 }
 
@@ -189,7 +176,6 @@ int main(void)
         cmocka_unit_test(every_group),
         cmocka_unit_test(flag_over_environment_over_file),
         cmocka_unit_test(the_local_cloud_by_variables_or_keys),
-        cmocka_unit_test(proxies_of_the_environment),
         cmocka_unit_test(an_end_of_content_logging_that_passed_turns_it_off),
         cmocka_unit_test(keys_that_need_a_restart),
         cmocka_unit_test(a_file_that_is_not_there),

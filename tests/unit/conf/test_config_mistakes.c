@@ -154,7 +154,6 @@ static void variables_get_theirs(void **state UNUSED)
         { { "PUBSUB_EMULATOR_HOST=192.168.1.4:8085" }, "E-CFG-025", "the variable PUBSUB_EMULATOR_HOST is http:// to a host that is not loopback" },
         { { "PUBSUB_EMULATOR_HOST=127.0.0.1:x" }, "E-CFG-029", "does not name a host and port" },
         { { "HL7RELAY_FLOW_RATE_LIMIT=fast" }, "E-CFG-032", "HL7RELAY_FLOW_RATE_LIMIT: flow.rate_limit wants a number" },
-        { { "HTTPS_PROXY=socks5://p:1" }, "E-CFG-032", "HTTPS_PROXY must be http://HOST:PORT" },
     };
     for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
         fixture_env = variables[i].env;
