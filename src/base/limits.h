@@ -84,7 +84,12 @@
     LIMIT(LIMIT_CLOUD_WINDOW, 20000, "undelivered messages of a subscription kept in memory")        \
     LIMIT(LIMIT_CLOUD_CACHE, 64 << 20, "their bytes, over all subscriptions; else read when needed") \
     LIMIT(LIMIT_CLOUD_PASS, 2000, "messages handed to streams in one pass of the loop")              \
-    LIMIT(LIMIT_CLOUD_UNSENT, 1 << 20, "response bytes waiting in one stream before it gets no more")
+    LIMIT(LIMIT_CLOUD_UNSENT, 1 << 20, "response bytes waiting in one stream before it gets no more") \
+    LIMIT(LIMIT_CLOUD_FILTER, 4096, "the text of one filter")                                         \
+    LIMIT(LIMIT_CLOUD_NOTIFICATIONS, 100, "notification configs of one store")                        \
+    LIMIT(LIMIT_CLOUD_SCAN, 100000, "messages looked at for one page of a filtered list")             \
+    LIMIT(LIMIT_CLOUD_PAGE, 8 << 20, "a page of large messages ends early")                           \
+    LIMIT(LIMIT_CLOUD_ACCEPT_ALL, 17 << 20, "a request to a store that takes anything: 16 MB and room")
 
 enum limit {
 #define LIMIT(name, value, reason) name = (value),

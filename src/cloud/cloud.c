@@ -4,7 +4,9 @@
 #include "cloud/fault.h"
 #include "cloud/grpc_pubsub.h"
 #include "cloud/http_pubsub.h"
+#include "cloud/http_store.h"
 #include "cloud/pubsub.h"
+#include "cloud/stores.h"
 
 static void answer_root(void *ctx UNUSED, struct net_request *r)
 {
@@ -25,7 +27,8 @@ static struct net_route route(void *ctx, const struct net_request *r)
 {
     struct cloud *c = ctx;
     struct net_route to = { .kind = NET_BUFFERED, .body_max = LIMIT_SMALL_REPLY, .fn = answer_unknown, .ctx = c };
-    if (grpc_server_route(c->grpc, r, &to) || cloud_http_pubsub_route(c->http_pubsub, r, &to))
+    if (grpc_server_route(c->grpc, r, &to) || cloud_http_store_route(c, r, &to) ||
+        cloud_http_pubsub_route(c->http_pubsub, r, &to))
         return to;
     bool get = bytes_eq_str(net_request_method(r), "GET") || bytes_eq_str(net_request_method(r), "HEAD");
     if (get && bytes_eq_str(net_request_path(r), "/"))
@@ -44,7 +47,9 @@ struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct 
         c->db = cloud_db_open(l, conf->data_dir, err);
     if (c->db != NULL)
         c->pubsub = cloud_pubsub_make(c, err);
-    if (c->pubsub == NULL) {
+    if (c->pubsub != NULL)
+        c->stores = cloud_stores_make(c, conf, err);
+    if (c->stores == NULL) {
         cloud_free(c);
         return NULL;
     }
@@ -93,6 +98,7 @@ void cloud_free(struct cloud *c)
         cloud_db_settle(c->db);
     grpc_server_free(c->grpc);
     cloud_http_pubsub_free(c->http_pubsub);
+    cloud_stores_free(c->stores);
     cloud_pubsub_free(c->pubsub);
     cloud_db_close(c->db);
     cloud_fault_free(c->fault);

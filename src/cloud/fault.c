@@ -38,7 +38,7 @@ static bool read_whole(const char *path, struct buf *out, struct err *err)
 
 bool cloud_fault_reload(struct cloud_fault *f, struct err *err)
 {
-    CLEANUP(buf_fini) struct buf text = {0};
+    CLEANUP(buf_fini) struct buf text = { 0 };
     CLEANUP(mem_free_ptr) struct cloud_fault_rule *rules = mem_alloc(sizeof(f->of_file));
     size_t count;
     if (f->file == NULL)
@@ -144,7 +144,7 @@ static bool ask(void *ctx, struct cloud_fault_rule *rule, us_t age_us)
 
 struct cloud_fault_plan cloud_fault_http(struct cloud_fault *f, enum cloud_fault_op op, struct bytes target)
 {
-    struct question q = {.op = op, .target = target};
+    struct question q = { .op = op, .target = target };
     each_rule(f, ask, &q);
     return q.plan;
 }
@@ -152,7 +152,7 @@ struct cloud_fault_plan cloud_fault_http(struct cloud_fault *f, enum cloud_fault
 static bool asked(struct cloud_fault *f, enum cloud_fault_op op, struct bytes target,
                   enum cloud_fault_kind only)
 {
-    struct question q = {.op = op, .target = target, .only = only};
+    struct question q = { .op = op, .target = target, .only = only };
     each_rule(f, ask, &q);
     return q.plan.kind != CLOUD_FAULT_NONE;
 }
@@ -210,9 +210,9 @@ static enum cloud_fault_op op_of(struct bytes method_path)
         const char *method;
         enum cloud_fault_op op;
     } table[] = {
-        {"/Publish", CLOUD_FAULT_ON_PUBLISH},          {"/Pull", CLOUD_FAULT_ON_PULL},
-        {"/StreamingPull", CLOUD_FAULT_ON_STREAM},     {"/Acknowledge", CLOUD_FAULT_ON_ACK},
-        {"/ModifyAckDeadline", CLOUD_FAULT_ON_EXTEND},
+        { "/Publish", CLOUD_FAULT_ON_PUBLISH },          { "/Pull", CLOUD_FAULT_ON_PULL },
+        { "/StreamingPull", CLOUD_FAULT_ON_STREAM },     { "/Acknowledge", CLOUD_FAULT_ON_ACK },
+        { "/ModifyAckDeadline", CLOUD_FAULT_ON_EXTEND },
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (bytes_ends(method_path, bytes_str(table[i].method)))
@@ -222,7 +222,7 @@ static enum cloud_fault_op op_of(struct bytes method_path)
 
 enum grpc_code cloud_fault_rpc(struct cloud_fault *f, struct bytes method_path)
 {
-    struct question q = {.op = op_of(method_path), .only = CLOUD_FAULT_STATUS, .no_targets = true};
+    struct question q = { .op = op_of(method_path), .only = CLOUD_FAULT_STATUS, .no_targets = true };
     each_rule(f, ask, &q);
     return q.plan.kind == CLOUD_FAULT_NONE ? GRPC_OK : cloud_fault_code(q.plan.status);
 }

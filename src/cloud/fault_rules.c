@@ -11,7 +11,7 @@ static const struct {
     const char *word;
     uint32_t group;
 } OPS[CLOUD_FAULT_OPS] = {
-#define FAULT_OP(name, word, group, meaning) [CLOUD_FAULT_ON_##name] = {word, group},
+#define FAULT_OP(name, word, group, meaning) [CLOUD_FAULT_ON_##name] = { word, group },
 #include "cloud/fault_kinds.def"
 };
 
@@ -152,7 +152,7 @@ static bool is_complete(const struct cloud_fault_rule *rule, struct err *err)
 
 bool cloud_fault_rules_line(struct bytes text, struct cloud_fault_rule *ret_rule, struct err *err)
 {
-    struct cloud_fault_rule rule = {.p = 1, .until_us = US_NEVER};
+    struct cloud_fault_rule rule = { .p = 1, .until_us = US_NEVER };
     struct bytes rest = bytes_trim(text), on = bytes_cut(&rest, ':'), kind = bytes_cut(&rest, ':');
     TRY(read_on(on, &rule, err));
     TRY(read_kind(kind, &rule, err));
@@ -168,7 +168,7 @@ bool cloud_fault_rules_line(struct bytes text, struct cloud_fault_rule *ret_rule
 /* {"on": "ingest@dst", "fault": "429", "p": 0.05}: strings and numbers alike. */
 static bool read_object(const struct json_value *object, struct cloud_fault_rule *ret_rule, struct err *err)
 {
-    struct cloud_fault_rule rule = {.p = 1, .until_us = US_NEVER};
+    struct cloud_fault_rule rule = { .p = 1, .until_us = US_NEVER };
     struct json_cursor cursor = json_cursor_of(object);
     struct json_value key, value;
     while (json_next(&cursor, &key, &value)) {

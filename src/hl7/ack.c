@@ -39,7 +39,7 @@ void hl7_ack_accept(const struct hl7_msh *request, us_t now_wall_us, const char 
 void hl7_ack_refuse(const struct hl7_msh *request, us_t now_wall_us, const char *control_id, const char *why,
                     struct buf *out)
 {
-    const struct hl7_msh none = {.seps = HL7_SEPS_USUAL, .field[2] = BYTES_LIT("^~\\&")};
+    const struct hl7_msh none = { .seps = HL7_SEPS_USUAL, .field[2] = BYTES_LIT("^~\\&") };
     const struct hl7_msh *m = request != NULL ? request : &none;
     append_both_segments(m, now_wall_us, control_id, "AE", out);
     buf_append_char(out, m->seps.field);

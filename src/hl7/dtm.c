@@ -40,7 +40,7 @@ static struct civil civil_of(us_t wall_us)
     int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
     int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
     int64_t month = (5 * of_year + 2) / 153;
-    struct civil c = {.day = (int) (of_year - (153 * month + 2) / 5 + 1), .micro = (int) micro};
+    struct civil c = { .day = (int) (of_year - (153 * month + 2) / 5 + 1), .micro = (int) micro };
     c.month = (int) (month < 10 ? month + 3 : month - 9);
     c.year = (int) (year + era * 400 + (c.month <= 2 ? 1 : 0));
     c.hour = (int) (of_day / 3600);
@@ -51,7 +51,7 @@ static struct civil civil_of(us_t wall_us)
 
 static int month_len(int year, int month)
 {
-    static const int len[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    static const int len[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
     return len[month - 1] + (month == 2 && leap ? 1 : 0);
 }
@@ -91,7 +91,7 @@ static bool take_offset(struct bytes *b, int *ret_minutes)
 
 bool hl7_dtm_read(struct bytes b, us_t *ret_wall_us)
 {
-    struct civil c = {.month = 1, .day = 1};
+    struct civil c = { .month = 1, .day = 1 };
     int offset = 0;
     if (!take_number(&b, 4, &c.year) || c.year < 1)
         return false;

@@ -41,7 +41,7 @@ void hl7_escape_put(const struct hl7_seps *seps, struct bytes text, struct buf *
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i], letter = letter_of(seps, c);
         if (letter != 0) {
-            char sequence[3] = {seps->escape, letter, seps->escape};
+            char sequence[3] = { seps->escape, letter, seps->escape };
             buf_append(out, bytes_of(sequence, sizeof(sequence)));
         } else {
             buf_append_char(out, (unsigned char) c < ' ' || c == 0x7f ? ' ' : c);

@@ -28,21 +28,21 @@ static void make_charge(struct hl7_making *m, const struct kind *k);
 
 /* About what a hospital's feed looks like: admissions and results lead. */
 static const struct kind KINDS[] = {
-    {"ADT^A01", "ADT_A01", "2.5.1", 10, make_visit},
-    {"ADT^A03", "ADT_A03", "2.5.1", 6, make_visit},
-    {"ADT^A04", "ADT_A01", "2.5.1", 8, make_visit},
-    {"ADT^A08", "ADT_A01", "2.5.1", 14, make_visit},
-    {"ADT^A08", "", "2.3", 4, make_visit},
-    {"ADT^A28", "ADT_A05", "2.5.1", 3, make_visit},
-    {"ADT^A31", "ADT_A05", "2.5.1", 3, make_visit},
-    {"ADT^A40", "ADT_A39", "2.5.1", 2, make_merge},
-    {"ORU^R01", "ORU_R01", "2.5.1", 24, make_result},
-    {"ORM^O01", "ORM_O01", "2.4", 8, make_order},
-    {"SIU^S12", "SIU_S12", "2.5.1", 5, make_appointment},
-    {"MDM^T02", "MDM_T02", "2.5.1", 5, make_document},
-    {"VXU^V04", "VXU_V04", "2.5.1", 2, make_vaccination},
-    {"RDE^O11", "RDE_O11", "2.5.1", 3, make_pharmacy},
-    {"DFT^P03", "DFT_P03", "2.5.1", 3, make_charge},
+    { "ADT^A01", "ADT_A01", "2.5.1", 10, make_visit },
+    { "ADT^A03", "ADT_A03", "2.5.1", 6, make_visit },
+    { "ADT^A04", "ADT_A01", "2.5.1", 8, make_visit },
+    { "ADT^A08", "ADT_A01", "2.5.1", 14, make_visit },
+    { "ADT^A08", "", "2.3", 4, make_visit },
+    { "ADT^A28", "ADT_A05", "2.5.1", 3, make_visit },
+    { "ADT^A31", "ADT_A05", "2.5.1", 3, make_visit },
+    { "ADT^A40", "ADT_A39", "2.5.1", 2, make_merge },
+    { "ORU^R01", "ORU_R01", "2.5.1", 24, make_result },
+    { "ORM^O01", "ORM_O01", "2.4", 8, make_order },
+    { "SIU^S12", "SIU_S12", "2.5.1", 5, make_appointment },
+    { "MDM^T02", "MDM_T02", "2.5.1", 5, make_document },
+    { "VXU^V04", "VXU_V04", "2.5.1", 2, make_vaccination },
+    { "RDE^O11", "RDE_O11", "2.5.1", 3, make_pharmacy },
+    { "DFT^P03", "DFT_P03", "2.5.1", 3, make_charge },
 };
 
 /* Each index has a stream of random numbers of its own. */
@@ -69,7 +69,7 @@ static size_t pick_size(struct rnd *r, size_t max)
 
 void hl7_gen_message(const struct hl7_gen *g, uint64_t index, struct buf *out)
 {
-    struct hl7_making m = {.out = out, .seed = g->seed, .index = index, .began = out->len};
+    struct hl7_making m = { .out = out, .seed = g->seed, .index = index, .began = out->len };
     us_t start = g->start_wall_us != 0 ? g->start_wall_us : START_WALL_US;
     seed_of(&m.rnd, g, index);
     m.at_wall_us = start + (us_t) (index % 31536000u) * US_PER_S;
@@ -110,7 +110,7 @@ void hl7_gen_canary_prefix(uint64_t seed, char out[HL7_GEN_CANARY_LEN])
 /* Puts `with` in place of all `from` in the message that begins at `began`. */
 static void replace_all(struct buf *out, size_t began, char from, const char *with)
 {
-    CLEANUP(buf_fini) struct buf old = {0};
+    CLEANUP(buf_fini) struct buf old = { 0 };
     buf_append(&old, bytes_sub(buf_bytes(out), began, out->len));
     out->len = began;
     for (size_t i = 0; i < old.len; i++) {

@@ -11,22 +11,22 @@ struct coded {
 };
 
 static const struct coded LAB[] = {
-    {"2345-7", "Glucose", "mg/dL", 60, 180},
-    {"2951-2", "Sodium", "mmol/L", 130, 150},
-    {"2823-3", "Potassium", "mmol/L", 3, 6},
-    {"718-7", "Hemoglobin", "g/dL", 9, 18},
-    {"6690-2", "Leukocytes", "10*3/uL", 3, 15},
-    {"777-3", "Platelets", "10*3/uL", 120, 450},
-    {"2160-0", "Creatinine", "umol/L", 45, 130},
-    {"1975-2", "Bilirubin", "umol/L", 3, 25},
-    {"1742-6", "Alanine aminotransferase", "U/L", 5, 60},
+    { "2345-7", "Glucose", "mg/dL", 60, 180 },
+    { "2951-2", "Sodium", "mmol/L", 130, 150 },
+    { "2823-3", "Potassium", "mmol/L", 3, 6 },
+    { "718-7", "Hemoglobin", "g/dL", 9, 18 },
+    { "6690-2", "Leukocytes", "10*3/uL", 3, 15 },
+    { "777-3", "Platelets", "10*3/uL", 120, 450 },
+    { "2160-0", "Creatinine", "umol/L", 45, 130 },
+    { "1975-2", "Bilirubin", "umol/L", 3, 25 },
+    { "1742-6", "Alanine aminotransferase", "U/L", 5, 60 },
 };
-static const char *const WORD[] = {"stable",    "overnight", "reviewed",  "sample",   "repeat",
-                                   "fasting",   "within",    "reference", "interval", "clinic",
-                                   "follow-up", "advised",   "no change", "seen"};
-static const char *const WARD[] = {"NORTH", "SOUTH", "EAST", "WEST", "SURG", "MATERN", "PAEDS", "ICU"};
-static const char *const DOCTOR[] = {"1001^Synthetic^Ada", "1002^Synthetic^Ben", "1003^Synthetic^Cleo",
-                                     "1004^Synthetic^Dan"};
+static const char *const WORD[] = { "stable",    "overnight", "reviewed",  "sample",   "repeat",
+                                    "fasting",   "within",    "reference", "interval", "clinic",
+                                    "follow-up", "advised",   "no change", "seen" };
+static const char *const WARD[] = { "NORTH", "SOUTH", "EAST", "WEST", "SURG", "MATERN", "PAEDS", "ICU" };
+static const char *const DOCTOR[] = { "1001^Synthetic^Ada", "1002^Synthetic^Ben", "1003^Synthetic^Cleo",
+                                      "1004^Synthetic^Dan" };
 
 #define PICK(m, table) ((table)[rnd_below(&(m)->rnd, ARRAY_LEN(table))])
 
@@ -102,7 +102,7 @@ void hl7_gen_obr(struct hl7_making *m, unsigned set_id)
                "OBR|%u|P%08" PRIX64 "|F%08" PRIX64
                "|24323-8^Comprehensive panel^LN|||%s|||||||||%s||||||%s||LAB|F\r",
                set_id, m->index, m->index, stamp(m->at_wall_us - 3600 * US_PER_S, at), PICK(m, DOCTOR),
-               stamp(m->at_wall_us, (char[HL7_DTM_LEN]){0}));
+               stamp(m->at_wall_us, (char[HL7_DTM_LEN]) { 0 }));
 }
 
 void hl7_gen_obx_number(struct hl7_making *m, unsigned set_id)
@@ -131,7 +131,7 @@ void hl7_gen_obx_text(struct hl7_making *m, unsigned set_id)
 
 void hl7_gen_obx_document(struct hl7_making *m, unsigned set_id, size_t bytes)
 {
-    CLEANUP(buf_fini) struct buf document = {0};
+    CLEANUP(buf_fini) struct buf document = { 0 };
     char text[HL7_GEN_CANARY_LEN];
     buf_printf(&document, "%%PDF-1.4 synthetic %s ", canary(m, HL7_GEN_TEXT, text));
     while (document.len < bytes) {
@@ -153,7 +153,7 @@ void hl7_gen_nte(struct hl7_making *m, unsigned set_id)
 
 void hl7_gen_al1(struct hl7_making *m, unsigned set_id)
 {
-    static const char *const what[] = {"PEN^Penicillin", "NUT^Peanut", "LAT^Latex", "DUST^House dust"};
+    static const char *const what[] = { "PEN^Penicillin", "NUT^Peanut", "LAT^Latex", "DUST^House dust" };
     buf_printf(m->out, "AL1|%u|DA|%s|MO|", set_id, PICK(m, what));
     append_words(m, 2);
     buf_append_str(m->out, "\r");
@@ -161,8 +161,8 @@ void hl7_gen_al1(struct hl7_making *m, unsigned set_id)
 
 void hl7_gen_dg1(struct hl7_making *m, unsigned set_id)
 {
-    static const char *const what[] = {"I10^Essential hypertension^I10", "E11.9^Type 2 diabetes^I10",
-                                       "J45.909^Asthma^I10", "M54.5^Low back pain^I10"};
+    static const char *const what[] = { "I10^Essential hypertension^I10", "E11.9^Type 2 diabetes^I10",
+                                        "J45.909^Asthma^I10", "M54.5^Low back pain^I10" };
     char at[HL7_DTM_LEN];
     buf_printf(m->out, "DG1|%u||%s||%s|A\r", set_id, PICK(m, what), stamp(m->at_wall_us, at));
 }
@@ -206,8 +206,8 @@ void hl7_gen_rxa(struct hl7_making *m)
 
 void hl7_gen_rxe(struct hl7_making *m)
 {
-    static const char *const what[] = {"617314^Atorvastatin 20 MG^RXNORM", "860975^Metformin 500 MG^RXNORM",
-                                       "197361^Amlodipine 5 MG^RXNORM"};
+    static const char *const what[] = { "617314^Atorvastatin 20 MG^RXNORM", "860975^Metformin 500 MG^RXNORM",
+                                        "197361^Amlodipine 5 MG^RXNORM" };
     char at[HL7_DTM_LEN];
     buf_printf(m->out, "RXE||%s|1||TAB|TAB|", PICK(m, what));
     append_words(m, 3);

@@ -17,8 +17,8 @@ bool hl7_msh_separators(struct bytes segment, struct hl7_seps *ret_seps)
     for (size_t i = 0; i < chars.len; i++)
         if (!is_punctuation(chars.ptr[i]) || memchr(chars.ptr, chars.ptr[i], i) != NULL)
             return false;
-    *ret_seps = (struct hl7_seps){field,        chars.ptr[0], chars.ptr[1],
-                                  chars.ptr[2], chars.ptr[3], chars.len == 5 ? chars.ptr[4] : (char) 0};
+    *ret_seps = (struct hl7_seps) { field,        chars.ptr[0], chars.ptr[1],
+                                   chars.ptr[2], chars.ptr[3], chars.len == 5 ? chars.ptr[4] : (char) 0 };
     return true;
 }
 
@@ -29,12 +29,12 @@ static bool is_batch_header(struct bytes segment)
 
 bool hl7_msh_read(struct bytes message, struct bytes terminator, struct hl7_msh *ret_msh)
 {
-    struct bytes rest = message, segment = {0};
+    struct bytes rest = message, segment = { 0 };
     do {
         if (!hl7_parse_segment(&rest, terminator, &segment))
             return false;
     } while (is_batch_header(segment));
-    struct hl7_msh msh = {.segment = segment};
+    struct hl7_msh msh = { .segment = segment };
     if (!bytes_starts(segment, BYTES_LIT("MSH")) || !hl7_msh_separators(segment, &msh.seps))
         return false;
     msh.field[0] = bytes_sub(segment, 0, 3);

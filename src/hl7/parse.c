@@ -30,7 +30,7 @@ struct bytes hl7_parse_id(struct bytes segment, const struct hl7_seps *seps)
 
 struct hl7_parse hl7_parse_of(struct bytes whole, char sep)
 {
-    return (struct hl7_parse){whole, sep, true};
+    return (struct hl7_parse) { whole, sep, true };
 }
 
 bool hl7_parse_next(struct hl7_parse *p, struct bytes *ret_part)

@@ -18,7 +18,7 @@ struct hl7_seps {
     char truncation; /* 0: MSH-2 has four characters */
 };
 
-#define HL7_SEPS_USUAL ((struct hl7_seps){'|', '^', '~', '\\', '&', 0})
+#define HL7_SEPS_USUAL ((struct hl7_seps) { '|', '^', '~', '\\', '&', 0 })
 #define HL7_CR         BYTES_LIT("\r")
 
 /* Cuts the next segment off *rest; false when there is none. The last terminator may be missing, and begins

@@ -88,7 +88,9 @@ bool hl7_validate_utf8(struct bytes b)
 /* True if every repetition of MSH-18 names ASCII or UTF-8, or nothing. */
 static bool charset_is_utf8(struct bytes charset, const struct hl7_seps *seps)
 {
-    static const char *const known[] = {"", "ASCII", "US-ASCII", "UNICODE UTF-8", "UTF-8", "UTF8", "UNICODE"};
+    static const char *const known[] = {
+        "", "ASCII", "US-ASCII", "UNICODE UTF-8", "UTF-8", "UTF8", "UNICODE"
+    };
     struct hl7_parse p = hl7_parse_of(charset, seps->repetition);
     struct bytes one;
     while (hl7_parse_next(&p, &one)) {
@@ -246,7 +248,7 @@ static enum hl7_defect judge_segment(struct reading *r, struct bytes segment, st
 
 static enum hl7_defect judge_segments(struct bytes message, const struct hl7_rules *rules)
 {
-    struct reading r = {.rules = rules, .seps = HL7_SEPS_USUAL};
+    struct reading r = { .rules = rules, .seps = HL7_SEPS_USUAL };
     struct bytes rest = message, here = message, segment;
     for (; hl7_parse_segment(&rest, rules->terminator, &segment); here = rest) {
         enum hl7_defect defect = judge_segment(&r, segment, here);
@@ -271,7 +273,7 @@ enum hl7_defect hl7_validate(struct bytes message, const struct hl7_rules *given
     if (!header)
         return rules.null_header ? judge_encoding(message, NULL, &rules) : HL7_DEFECT_NO_HEADER;
     if (!hl7_msh_read(message, rules.terminator, &msh)) {
-        struct bytes rest = message, first = {0};
+        struct bytes rest = message, first = { 0 };
         struct hl7_seps seps;
         bool read = hl7_parse_segment(&rest, rules.terminator, &first) && hl7_msh_separators(first, &seps);
         return read ? HL7_DEFECT_NO_HEADER : HL7_DEFECT_SEPARATORS;

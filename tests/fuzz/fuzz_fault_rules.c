@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct bytes text = fuzz_bytes(data, len);
     struct cloud_fault_rule rule;
-    struct err err = {0};
+    struct err err = { 0 };
     size_t count = 0;
     if (cloud_fault_rules_line(text, &rule, &err)) {
         CHECK(rule.ops != 0 && rule.kind != CLOUD_FAULT_NONE && rule.p >= 0 && rule.p <= 1);

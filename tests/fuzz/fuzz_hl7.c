@@ -11,7 +11,7 @@
 
 static void check_answer(const struct hl7_msh *msh, bool accept)
 {
-    CLEANUP(buf_fini) struct buf out = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
     const char *id = "00000000-0000-4000-8000-000000000000";
     struct hl7_msh answer;
     if (accept)
@@ -26,13 +26,13 @@ static void check_answer(const struct hl7_msh *msh, bool accept)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     struct bytes message = fuzz_bytes(data, len);
-    CLEANUP(buf_fini) struct buf plain = {0};
+    CLEANUP(buf_fini) struct buf plain = { 0 };
     struct hl7_msh msh;
     us_t at;
     bool read = hl7_msh_read(message, HL7_CR, &msh);
-    bool sound = hl7_validate(message, &(struct hl7_rules){0}) == HL7_SOUND;
+    bool sound = hl7_validate(message, &(struct hl7_rules) { 0 }) == HL7_SOUND;
     CHECK(read || !sound);
-    (void) hl7_validate(message, &(struct hl7_rules){.terminator = BYTES_LIT("\r\n"), .null_header = true});
+    (void) hl7_validate(message, &(struct hl7_rules) { .terminator = BYTES_LIT("\r\n"), .null_header = true });
     if (hl7_dtm_read(bytes_sub(message, 0, 30), &at)) {
         char text[HL7_RFC3339_LEN];
         hl7_dtm_rfc3339(at, text);

@@ -8,7 +8,7 @@
 static struct cloud_fault_rule rule_of(const char *text)
 {
     struct cloud_fault_rule rule;
-    struct err err = {0};
+    struct err err = { 0 };
     if (!cloud_fault_rules_line(bytes_str(text), &rule, &err))
         fail_msg("%s: %s", text, err.text);
     return rule;
@@ -36,23 +36,23 @@ static void a_rule_is_read_word_by_word(void **state)
 static void wrong_rules_are_named(void **state)
 {
     (void) state;
-    const char *const bad[] = {"",
-                               "get",
-                               "get:",
-                               "gett:503",
-                               "get:200",
-                               "get:600",
-                               "get:503:p=2",
-                               "get:503:p=",
-                               "get:503:q=1",
-                               "get:503:every=0",
-                               "get:slow",
-                               "get:slow:ms=9-1",
-                               "get:slow:ms=x",
-                               "get:503:p=nan"};
+    const char *const bad[] = { "",
+                                "get",
+                                "get:",
+                                "gett:503",
+                                "get:200",
+                                "get:600",
+                                "get:503:p=2",
+                                "get:503:p=",
+                                "get:503:q=1",
+                                "get:503:every=0",
+                                "get:slow",
+                                "get:slow:ms=9-1",
+                                "get:slow:ms=x",
+                                "get:503:p=nan" };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct cloud_fault_rule rule;
-        struct err err = {0};
+        struct err err = { 0 };
         assert_false(cloud_fault_rules_line(bytes_str(bad[i]), &rule, &err));
         assert_int_equal(err.class, ERR_CONFIG);
         assert_true(strlen(err.text) > 20);
@@ -64,7 +64,7 @@ static void a_file_holds_lines_and_objects(void **state)
     (void) state;
     static struct cloud_fault_rule rules[CLOUD_FAULT_RULES_MAX];
     size_t count = 0;
-    struct err err = {0};
+    struct err err = { 0 };
     struct bytes text = BYTES_LIT("{\"rules\": [\"get:503:every=10\", {\"on\": \"ingest@dst\", \"fault\": "
                                   "429, \"p\": 0.05, \"ms\": \"1-2\"}]}");
     assert_true(cloud_fault_rules_file(text, rules, &count, &err));
@@ -95,8 +95,8 @@ static void a_target_is_a_last_id_or_a_full_name(void **state)
 
 static struct cloud_fault *faults_of(struct loop *l, uint64_t seed, const char *const *rules, size_t count)
 {
-    struct err err = {0};
-    struct cloud_conf conf = {.seed = seed, .faults = rules, .faults_count = count};
+    struct err err = { 0 };
+    struct cloud_conf conf = { .seed = seed, .faults = rules, .faults_count = count };
     struct cloud_fault *f = cloud_fault_make(l, &conf, &err);
     assert_non_null(f);
     return f;
@@ -105,9 +105,9 @@ static struct cloud_fault *faults_of(struct loop *l, uint64_t seed, const char *
 static void the_same_seed_strikes_the_same_requests(void **state)
 {
     (void) state;
-    struct err err = {0};
+    struct err err = { 0 };
     struct loop *l = loop_make(&err);
-    const char *const rules[] = {"get:503:p=0.3"};
+    const char *const rules[] = { "get:503:p=0.3" };
     struct cloud_fault *a = faults_of(l, 7, rules, 1), *b = faults_of(l, 7, rules, 1);
     unsigned struck = 0;
     for (int i = 0; i < 1000; i++) {
@@ -127,11 +127,11 @@ static void the_same_seed_strikes_the_same_requests(void **state)
 static void every_and_first_count_and_slow_adds(void **state)
 {
     (void) state;
-    struct err err = {0};
+    struct err err = { 0 };
     struct loop *l = loop_make(&err);
-    const char *const rules[] = {"get:slow:ms=5-5", "get:503:every=3", "get:429:first=2,retry_after=4"};
+    const char *const rules[] = { "get:slow:ms=5-5", "get:503:every=3", "get:429:first=2,retry_after=4" };
     struct cloud_fault *f = faults_of(l, 0, rules, 3);
-    const uint16_t want[] = {429, 429, 503, 0, 0, 503};
+    const uint16_t want[] = { 429, 429, 503, 0, 0, 503 };
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         struct cloud_fault_plan plan = cloud_fault_http(f, CLOUD_FAULT_ON_GET, BYTES_LIT(""));
         assert_int_equal(plan.status, want[i]);
@@ -145,10 +145,10 @@ static void every_and_first_count_and_slow_adds(void **state)
 static void pubsub_questions_have_kinds_of_their_own(void **state)
 {
     (void) state;
-    struct err err = {0};
+    struct err err = { 0 };
     struct loop *l = loop_make(&err);
-    const char *const rules[] = {"stream@s:duplicate:every=2", "ack:ack_lost", "ack:503",
-                                 "any:close:first=1"};
+    const char *const rules[] = { "stream@s:duplicate:every=2", "ack:ack_lost", "ack:503",
+                                  "any:close:first=1" };
     struct cloud_fault *f = faults_of(l, 0, rules, 4);
     struct bytes s = BYTES_LIT("projects/p/subscriptions/s");
     assert_int_equal(cloud_fault_delivery(f, s), CLOUD_FAULT_DELIVER);

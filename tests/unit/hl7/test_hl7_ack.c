@@ -24,7 +24,7 @@ static us_t at(const char *dtm)
 static void the_ack_has_the_bytes_of_the_sample(void **state)
 {
     (void) state;
-    CLEANUP(buf_fini) struct buf out = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
     struct hl7_msh m;
     assert_true(hl7_msh_read(BYTES_LIT(SAMPLE), HL7_CR, &m));
     hl7_ack_accept(&m, at("20200214212005"), "1f2d5243-0000-4000-8000-000000000000", &out);
@@ -35,7 +35,7 @@ static void the_ack_has_the_bytes_of_the_sample(void **state)
 static void the_nack_has_the_bytes_of_the_sample(void **state)
 {
     (void) state;
-    CLEANUP(buf_fini) struct buf out = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
     struct hl7_msh m;
     assert_true(hl7_msh_read(BYTES_LIT("MSH|^~\\&|EEH|EHS|||||ADT^A08|1026295|P|2.3||||||8859/1\rEVN|A08"),
                              HL7_CR, &m));
@@ -49,7 +49,7 @@ static void the_nack_has_the_bytes_of_the_sample(void **state)
 static void separators_are_the_requests_and_the_reason_is_escaped(void **state)
 {
     (void) state;
-    CLEANUP(buf_fini) struct buf out = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
     struct hl7_msh m;
     assert_true(hl7_msh_read(BYTES_LIT("MSH,^~\\&#,A,B,C,D,,,ADT^A01,1,P,2.7"), HL7_CR, &m));
     hl7_ack_refuse(&m, 0, "id", "one, two", &out);
@@ -60,7 +60,7 @@ static void separators_are_the_requests_and_the_reason_is_escaped(void **state)
 static void without_a_header_the_usual_separators_are_taken(void **state)
 {
     (void) state;
-    CLEANUP(buf_fini) struct buf out = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
     hl7_ack_refuse(NULL, 0, "id", "no header", &out);
     assert_bytes_equal(buf_bytes(&out), "MSH|^~\\&|||||19700101000000||ACK|id||\rMSA|AE||no header");
 }
@@ -68,11 +68,11 @@ static void without_a_header_the_usual_separators_are_taken(void **state)
 static void the_sample_has_the_known_message_id(void **state)
 {
     (void) state;
-    CLEANUP(buf_fini) struct buf out = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
     struct sha256 sum = sha256_of(BYTES_LIT(SAMPLE));
     b64_encode_url(bytes_of((const char *) sum.octet, SHA256_LEN), &out);
     assert_bytes_equal(buf_bytes(&out), "2yqbdhYHlk_ucSmWkcKOVm_N0p0OpBXgIlVG18rB-cw=");
-    assert_int_equal(hl7_validate(BYTES_LIT(SAMPLE), &(struct hl7_rules){0}), HL7_SOUND);
+    assert_int_equal(hl7_validate(BYTES_LIT(SAMPLE), &(struct hl7_rules) { 0 }), HL7_SOUND);
 }
 
 int main(void)

@@ -34,8 +34,8 @@ static unsigned files, refused, refused_as_documented;
 
 static void each_file(const char *part, judge_fn *judge)
 {
-    CLEANUP(buf_fini) struct buf path = {0};
-    CLEANUP(buf_fini) struct buf message = {0};
+    CLEANUP(buf_fini) struct buf path = { 0 };
+    CLEANUP(buf_fini) struct buf message = { 0 };
     buf_printf(&path, "%s/%s", corpus(), part);
     DIR *dir = opendir(buf_str(&path));
     assert_non_null(dir);
@@ -55,12 +55,12 @@ static void each_file(const char *part, judge_fn *judge)
 
 static void must_be_sound(const char *file, struct bytes message)
 {
-    enum hl7_defect defect = hl7_validate(message, &(struct hl7_rules){.any_charset = true});
+    enum hl7_defect defect = hl7_validate(message, &(struct hl7_rules) { .any_charset = true });
     if (defect != HL7_SOUND) {
         refused++;
         print_message("# refused %s: %s\n", file, hl7_defect_name(defect));
     }
-    defect = hl7_validate(message, &(struct hl7_rules){0});
+    defect = hl7_validate(message, &(struct hl7_rules) { 0 });
     if (defect != HL7_SOUND) {
         assert_int_equal(defect, HL7_DEFECT_ENCODING);
         refused_as_documented++;
@@ -69,22 +69,23 @@ static void must_be_sound(const char *file, struct bytes message)
 
 static void must_be_borne(const char *file UNUSED, struct bytes message)
 {
-    CLEANUP(buf_fini) struct buf nack = {0};
+    CLEANUP(buf_fini) struct buf nack = { 0 };
     struct hl7_msh msh;
     bool header = hl7_msh_read(message, HL7_CR, &msh);
-    if (hl7_validate(message, &(struct hl7_rules){.any_charset = true}) != HL7_SOUND)
+    if (hl7_validate(message, &(struct hl7_rules) { .any_charset = true }) != HL7_SOUND)
         refused++;
     hl7_ack_refuse(header ? &msh : NULL, 0, "id", "why", &nack);
     assert_true(nack.len > 40);
-    hl7_validate(message, &(struct hl7_rules){.null_header = true, .terminator = BYTES_LIT("\n")});
+    hl7_validate(message, &(struct hl7_rules) { .null_header = true, .terminator = BYTES_LIT("\n") });
 }
 
 static void every_valid_message_is_accepted(void **state)
 {
     (void) state;
     each_file("valid", must_be_sound);
-    print_message("# valid: %u files, %u refused; %u more are refused for their character set, as documented\n",
-                  files, refused, refused_as_documented);
+    print_message(
+        "# valid: %u files, %u refused; %u more are refused for their character set, as documented\n", files,
+        refused, refused_as_documented);
     assert_int_equal(refused, 0);
 }
 

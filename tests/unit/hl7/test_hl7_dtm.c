@@ -39,24 +39,24 @@ static void an_offset_is_undone(void **state)
 static void what_is_no_time_stamp_is_refused(void **state)
 {
     (void) state;
-    const char *const bad[] = {"",
-                               "yesterday",
-                               "201",
-                               "20181",
-                               "20181301",
-                               "20180230",
-                               "20190229",
-                               "2018022824",
-                               "201802281360",
-                               "20180228135960",
-                               "20180228135958.",
-                               "2018022813.5",
-                               "20180228135958+01",
-                               "20180228135958+0160",
-                               "20180228135958x",
-                               "2018-02-28",
-                               "20180228 1359",
-                               "0000"};
+    const char *const bad[] = { "",
+                                "yesterday",
+                                "201",
+                                "20181",
+                                "20181301",
+                                "20180230",
+                                "20190229",
+                                "2018022824",
+                                "201802281360",
+                                "20180228135960",
+                                "20180228135958.",
+                                "2018022813.5",
+                                "20180228135958+01",
+                                "20180228135958+0160",
+                                "20180228135958x",
+                                "2018-02-28",
+                                "20180228 1359",
+                                "0000" };
     us_t at = 7;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(hl7_dtm_read(bytes_str(bad[i]), &at));
@@ -66,8 +66,8 @@ static void what_is_no_time_stamp_is_refused(void **state)
 static void stamps_are_written_as_they_are_read(void **state)
 {
     (void) state;
-    const char *const stamps[] = {"19700101000000", "19691231235959", "20240229120000", "20260101000000",
-                                  "20991231235959"};
+    const char *const stamps[] = { "19700101000000", "19691231235959", "20240229120000", "20260101000000",
+                                   "20991231235959" };
     for (size_t i = 0; i < ARRAY_LEN(stamps); i++) {
         us_t at;
         char out[HL7_DTM_LEN];

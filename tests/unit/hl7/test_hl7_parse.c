@@ -34,7 +34,7 @@ static void parts_are_walked_and_found_by_place(void **state)
     (void) state;
     struct bytes whole = BYTES_LIT("a^^c^"), part;
     struct hl7_parse p = hl7_parse_of(whole, '^');
-    const char *const want[] = {"a", "", "c", ""};
+    const char *const want[] = { "a", "", "c", "" };
     for (size_t i = 0; i < ARRAY_LEN(want); i++) {
         assert_true(hl7_parse_next(&p, &part));
         assert_bytes_equal(part, want[i]);
@@ -79,19 +79,19 @@ static void a_batch_has_the_header_of_its_first_message(void **state)
 static void separators_that_cannot_separate_are_no_header(void **state)
 {
     (void) state;
-    const char *const bad[] = {"",
-                               "M",
-                               "MSH",
-                               "MSH|",
-                               "MSH|^~\\",
-                               "MSH|^~\\|x|",
-                               "MSH|abcd|x",
-                               "MSH|^^^^|x",
-                               "MSH|||||x",
-                               "MSH ^~\\& x",
-                               "MSH|^~\\&#!|x",
-                               "PID|^~\\&|x",
-                               "MSH|^~\\&\xa6|x"};
+    const char *const bad[] = { "",
+                                "M",
+                                "MSH",
+                                "MSH|",
+                                "MSH|^~\\",
+                                "MSH|^~\\|x|",
+                                "MSH|abcd|x",
+                                "MSH|^^^^|x",
+                                "MSH|||||x",
+                                "MSH ^~\\& x",
+                                "MSH|^~\\&#!|x",
+                                "PID|^~\\&|x",
+                                "MSH|^~\\&\xa6|x" };
     struct hl7_msh m;
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
         assert_false(hl7_msh_read(bytes_str(bad[i]), HL7_CR, &m));
@@ -100,8 +100,8 @@ static void separators_that_cannot_separate_are_no_header(void **state)
 static void separators_are_escaped_and_come_back(void **state)
 {
     (void) state;
-    CLEANUP(buf_fini) struct buf out = {0};
-    CLEANUP(buf_fini) struct buf back = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
+    CLEANUP(buf_fini) struct buf back = { 0 };
     struct hl7_seps seps = HL7_SEPS_USUAL;
     hl7_escape_put(&seps, BYTES_LIT("a|b^c~d\\e&f#\r"), &out);
     assert_bytes_equal(buf_bytes(&out), "a\\F\\b\\S\\c\\R\\d\\E\\e\\T\\f# ");
@@ -112,7 +112,7 @@ static void separators_are_escaped_and_come_back(void **state)
 static void other_sequences_stay_and_open_nothing(void **state)
 {
     (void) state;
-    CLEANUP(buf_fini) struct buf out = {0};
+    CLEANUP(buf_fini) struct buf out = { 0 };
     struct hl7_seps seps = HL7_SEPS_USUAL;
     hl7_escape_undo(&seps, BYTES_LIT("\\H\\bold\\N\\ \\X0D\\F\\F\\ \\P\\ x\\T"), &out);
     assert_bytes_equal(buf_bytes(&out), "\\H\\bold\\N\\ \\X0D\\F| \\P\\ x\\T");

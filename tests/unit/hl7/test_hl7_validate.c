@@ -6,7 +6,7 @@
 
 static void judged(struct bytes message, enum hl7_defect want)
 {
-    assert_string_equal(hl7_defect_name(hl7_validate(message, &(struct hl7_rules){0})),
+    assert_string_equal(hl7_defect_name(hl7_validate(message, &(struct hl7_rules) { 0 })),
                         hl7_defect_name(want));
 }
 
@@ -66,25 +66,26 @@ static void a_store_may_be_told_otherwise(void **state)
     (void) state;
     struct bytes lf = BYTES_LIT(HEAD "\nPID|1\n"), none = BYTES_LIT("PID|1\r"),
                  latin = BYTES_LIT(HEAD "||||||8859/1\rPID|\xfc\r");
-    assert_int_equal(hl7_validate(lf, &(struct hl7_rules){.terminator = BYTES_LIT("\n")}), HL7_SOUND);
-    assert_int_equal(hl7_validate(none, &(struct hl7_rules){.null_header = true}), HL7_SOUND);
-    assert_int_equal(hl7_validate(latin, &(struct hl7_rules){.any_charset = true}), HL7_SOUND);
+    assert_int_equal(hl7_validate(lf, &(struct hl7_rules) { .terminator = BYTES_LIT("\n") }), HL7_SOUND);
+    assert_int_equal(hl7_validate(none, &(struct hl7_rules) { .null_header = true }), HL7_SOUND);
+    assert_int_equal(hl7_validate(latin, &(struct hl7_rules) { .any_charset = true }), HL7_SOUND);
 }
 
 static void utf8_is_judged_as_rfc_3629_says(void **state)
 {
     (void) state;
     const char *const good[] = {
-        "", "plain", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "12345678\xc3\xbc"};
-    const char *const bad[] = {"\x80",
-                               "\xc0\x80",
-                               "\xc3",
-                               "\xe0\x80\x80",
-                               "\xed\xa0\x80",
-                               "\xf4\x90\x80\x80",
-                               "\xf5\x80\x80\x80",
-                               "\xe2\x82",
-                               "12345678\xff"};
+        "", "plain", "\xc3\xbc", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "12345678\xc3\xbc"
+    };
+    const char *const bad[] = { "\x80",
+                                "\xc0\x80",
+                                "\xc3",
+                                "\xe0\x80\x80",
+                                "\xed\xa0\x80",
+                                "\xf4\x90\x80\x80",
+                                "\xf5\x80\x80\x80",
+                                "\xe2\x82",
+                                "12345678\xff" };
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
         assert_true(hl7_validate_utf8(bytes_str(good[i])));
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)

@@ -1,0 +1,456 @@
+#include "cloud/messages.h"
+
+#include "base/b64.h"
+#include "base/limits.h"
+#include "base/sha256.h"
+#include "cloud/notify.h"
+#include "cloud/parsed_data.h"
+#include "hl7/ack.h"
+#include "hl7/validate.h"
+#include "loop/entropy.h"
+
+enum { UUID_LEN = 37, KEY_LEN = 8 + SHA256_LEN };
+
+/* A message on its way in. The slices are the request's or the buffers' below. */
+struct arrival {
+    struct bytes data; /* base64 as it came */
+    bool has_data;
+    struct buf scratch, bytes, labels;
+    uint32_t labels_count;
+    struct hl7_msh msh;
+    bool header; /* msh was read */
+    struct sha256 sum;
+};
+
+static void arrival_fini(struct arrival *a)
+{
+    buf_fini(&a->scratch);
+    buf_fini(&a->bytes);
+    buf_fini(&a->labels);
+}
+
+static void append_u32(struct buf *out, size_t n)
+{
+    char octets[4] = { (char) (n >> 24), (char) (n >> 16), (char) (n >> 8), (char) n };
+    buf_append(out, bytes_of(octets, sizeof(octets)));
+}
+
+void cloud_messages_append(struct bytes facts, struct bytes ack, struct buf *row)
+{
+    append_u32(row, facts.len);
+    buf_append(row, facts);
+    append_u32(row, ack.len);
+    buf_append(row, ack);
+}
+
+void cloud_messages_key(const struct cloud_store *store, struct bytes sum, struct buf *out)
+{
+    cloud_db_key_u64(out, store->number);
+    buf_append(out, sum);
+}
+
+void cloud_messages_index_key(const struct cloud_store *store, us_t send_us, struct bytes sum,
+                              struct buf *out)
+{
+    cloud_db_key_u64(out, store->number);
+    cloud_db_key_u64(out, (uint64_t) send_us ^ (uint64_t) 1 << 63);
+    buf_append(out, sum);
+}
+
+void cloud_messages_name(const struct cloud_store *store, struct bytes sum, struct buf *out)
+{
+    buf_append_str(out, store->name);
+    buf_append_str(out, "/messages/");
+    b64_encode_url(sum, out);
+}
+
+static struct bytes sum_of(const struct sha256 *sum)
+{
+    return bytes_of((const char *) sum->octet, SHA256_LEN);
+}
+
+static struct bytes terminator_of(const struct cloud_store *store)
+{
+    struct bytes t = buf_bytes(&store->conf.terminator);
+    return t.len > 0 ? t : HL7_CR;
+}
+
+size_t cloud_messages_body_max(const struct cloud_store *store)
+{
+    return store != NULL && store->accept_all ? LIMIT_CLOUD_ACCEPT_ALL : LIMIT_REQUEST_BODY;
+}
+
+/* --- reading a request --- */
+
+bool cloud_messages_is_output(const struct json_value *key)
+{
+    static const char *const names[] = { "name",         "createTime",      "create_time",
+                                         "sendFacility", "send_facility",   "sendTime",
+                                         "send_time",    "messageType",     "message_type",
+                                         "patientIds",   "patient_ids",     "parsedData",
+                                         "parsed_data",  "schematizedData", "schematized_data" };
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (json_str_is(key, names[i]))
+            return true;
+    return false;
+}
+
+static bool read_message(const struct json_value *message, bool strict, struct arrival *a,
+                         struct cloud_json_fault *fault)
+{
+    struct json_cursor members = json_cursor_of(message);
+    struct json_value key, v;
+    if (message->kind != JSON_OBJECT)
+        return cloud_json_bad(fault, "message", "it must be an object");
+    while (json_next(&members, &key, &v)) {
+        if (json_str_is(&key, "data")) {
+            TRY(cloud_json_text(&v, "message.data", &a->scratch, &a->data, fault));
+            a->has_data = v.kind == JSON_STRING;
+        } else if (json_str_is(&key, "labels")) {
+            buf_clear(&a->labels);
+            TRY(cloud_json_labels(&v, &a->labels, &a->labels_count, fault));
+        } else if (!cloud_messages_is_output(&key) && strict) {
+            return cloud_json_unknown(&key, "message", fault);
+        }
+    }
+    return true;
+}
+
+static bool read_request(struct bytes body, const struct cloud_store *store, bool strict, struct arrival *a,
+                         struct cloud_json_fault *fault)
+{
+    struct json_value root, key, v;
+    TRY(json_scan(body, &root, &fault->err));
+    if (root.kind != JSON_OBJECT)
+        return cloud_json_bad(fault, "", "the body must be an object");
+    struct json_cursor members = json_cursor_of(&root);
+    while (json_next(&members, &key, &v)) {
+        if (json_str_is(&key, "message"))
+            TRY(read_message(&v, strict, a, fault));
+        else if (strict)
+            return cloud_json_unknown(&key, "", fault);
+    }
+    if (!a->has_data || (a->data.len == 0 && !store->accept_all))
+        return cloud_json_bad(fault, "message.data", "it is required");
+    if (!b64_decode(a->data, &a->bytes))
+        return cloud_json_bad(fault, "message.data", "Base64 decoding failed (TYPE_BYTES)");
+    return true;
+}
+
+/* --- refusing --- */
+
+/* {"@type": ...IngestMessageErrorDetail, "hl7Nack": "..."} */
+static void append_nack(const struct arrival *a, us_t now_wall_us, const char *why, struct buf *details)
+{
+    CLEANUP(buf_fini) struct buf nack = { 0 };
+    char uuid[UUID_LEN];
+    entropy_uuid4(uuid);
+    hl7_ack_refuse(a->header ? &a->msh : NULL, now_wall_us, uuid, why, &nack);
+    struct json_writer w = json_write_to(details);
+    json_write_object(&w, NULL);
+    json_write_str(
+        &w, "@type",
+        BYTES_LIT("type.googleapis.com/google.cloud.healthcare.v1.hl7v2.IngestMessageErrorDetail"));
+    json_write_b64(&w, "hl7Nack", buf_bytes(&nack));
+    json_write_end(&w);
+}
+
+static void refuse_message(struct cloud_call *call, const struct arrival *a, bool ingest, const char *why)
+{
+    CLEANUP(buf_fini) struct buf details = { 0 };
+    if (ingest)
+        append_nack(a, loop_wall(call->c->loop), why, &details);
+    cloud_call_fail(call, GRPC_INVALID_ARGUMENT, buf_bytes(&details), "%s", why);
+}
+
+static void refuse_size(struct cloud_call *call)
+{
+    call->status = cloud_stores_facts(call->c->stores)->oversize_status;
+    cloud_call_fail(call, GRPC_INVALID_ARGUMENT, (struct bytes) { 0 },
+                    "Request payload size exceeds the limit: %d bytes.", LIMIT_REQUEST_BODY);
+}
+
+/* --- storing --- */
+
+enum { TAG_INGEST = 1, TAG_REJECT = 2 };
+
+static void write_reply(struct cloud_call *call, const struct cloud_store *store,
+                        const struct cloud_message_row *row)
+{
+    struct json_writer w = json_write_to(&call->json);
+    if ((call->tag & TAG_INGEST) == 0) {
+        cloud_messages_write(store, buf_bytes(&call->name), row, CLOUD_VIEW_RAW, &w, NULL);
+        return;
+    }
+    json_write_object(&w, NULL);
+    json_write_b64(&w, "hl7Ack", row->ack);
+    cloud_messages_write(store, buf_bytes(&call->name), row, CLOUD_VIEW_RAW, &w, "message");
+    json_write_end(&w);
+}
+
+/* After the barrier: what was there is durable. json holds the NACK's detail where duplicates are rejected.
+ */
+static void answer_duplicate(struct cloud_call *call)
+{
+    struct cloud_message_row row;
+    struct bytes value;
+    enum cloud_db_found found = cloud_db_get(call->c->db, CLOUD_DB_MESSAGE, buf_bytes(&call->key), &value);
+    if (found != CLOUD_DB_FOUND || !cloud_messages_row(value, &row)) {
+        cloud_call_fail_disk(call);
+        return;
+    }
+    if ((call->tag & TAG_REJECT) != 0) {
+        CLEANUP(buf_fini) struct buf details = call->json;
+        call->json = (struct buf) { 0 };
+        bool conflict = cloud_stores_facts(call->c->stores)->duplicate_status != 400;
+        cloud_call_fail(call, conflict ? GRPC_ALREADY_EXISTS : GRPC_INVALID_ARGUMENT, buf_bytes(&details),
+                        "a message with the same bytes is already in the store, which rejects duplicates");
+        return;
+    }
+    write_reply(call, NULL, &row);
+    cloud_call_end(call);
+}
+
+static void begin_duplicate(struct cloud_call *call, const struct cloud_store *store, const struct arrival *a)
+{
+    if (store->conf.reject_duplicates) {
+        call->tag |= TAG_REJECT;
+        if ((call->tag & TAG_INGEST) != 0)
+            append_nack(a, loop_wall(call->c->loop), "duplicate message", &call->json);
+    }
+    cloud_call_after_barrier(call, answer_duplicate);
+}
+
+static void append_data(const struct arrival *a, struct buf *row)
+{
+    bool canonical = a->data.len % 4 == 0 && memchr(a->data.ptr, '-', a->data.len) == NULL &&
+                     memchr(a->data.ptr, '_', a->data.len) == NULL;
+    buf_append_char(row, '"');
+    if (a->data.len > 0 && canonical)
+        buf_append(row, a->data);
+    else
+        b64_encode(buf_bytes(&a->bytes), row);
+    buf_append_char(row, '"');
+}
+
+/* The row as messages.h draws it. */
+static void make_row(const struct cloud_store *store, const struct arrival *a, us_t now_wall_us,
+                     struct buf *row)
+{
+    CLEANUP(buf_fini) struct buf ack = { 0 };
+    CLEANUP(buf_fini) struct buf facts = { 0 };
+    char uuid[UUID_LEN];
+    entropy_uuid4(uuid);
+    /* A message without a header can only be here because the store takes such: it gets the plainest ACK. */
+    const struct hl7_msh none = { .seps = HL7_SEPS_USUAL, .field[2] = BYTES_LIT("^~\\&") };
+    hl7_ack_accept(a->header ? &a->msh : &none, now_wall_us, uuid, &ack);
+    cloud_facts_append(buf_bytes(&a->bytes), terminator_of(store), a->header ? &a->msh : NULL, now_wall_us,
+                       &facts);
+    cloud_facts_append_labels_count(&facts, a->labels_count);
+    buf_append(&facts, buf_bytes(&a->labels));
+    buf_reserve(row, a->data.len + ack.len + facts.len + 16);
+    cloud_messages_append(buf_bytes(&facts), buf_bytes(&ack), row);
+    append_data(a, row);
+}
+
+static void store_message(struct cloud_call *call, const struct cloud_store *store, const struct arrival *a)
+{
+    CLEANUP(buf_fini) struct buf value = { 0 };
+    CLEANUP(buf_fini) struct buf index = { 0 };
+    struct cloud_message_row row;
+    make_row(store, a, loop_wall(call->c->loop), &value);
+    CHECK(cloud_messages_row(buf_bytes(&value), &row));
+    cloud_messages_index_key(store, row.facts.send_us, sum_of(&a->sum), &index);
+    write_reply(call, store, &row);
+    struct cloud_db_write *w = cloud_db_begin(call->c->db);
+    cloud_db_put(w, CLOUD_DB_MESSAGE, buf_bytes(&call->key), buf_bytes(&value));
+    cloud_db_put(w, CLOUD_DB_MESSAGE_INDEX, buf_bytes(&index), row.record);
+    for (size_t i = 0; i < store->conf.notifications_count; i++) {
+        const struct cloud_notification *n = &store->conf.notifications[i];
+        /* A topic that does not exist: the message is stored, nothing is announced. What Google does is not
+         * settled. */
+        if (cloud_message_filter_match(n->filter, &row.facts))
+            (void) cloud_notify(call->c, w, bytes_str(n->topic), buf_bytes(&call->name), row.facts.type);
+    }
+    cloud_call_commit(call, w);
+}
+
+/* True if the message may go in; else it has been refused and the call is gone. */
+static bool admit(struct cloud_call *call, const struct cloud_store *store, struct arrival *a)
+{
+    struct cloud_json_fault fault = { 0 };
+    bool strict = !cloud_stores_facts(call->c->stores)->lenient_json;
+    if (call->ask->body.len > cloud_messages_body_max(store)) {
+        refuse_size(call);
+        return false;
+    }
+    if (!read_request(call->ask->body, store, strict, a, &fault)) {
+        cloud_stores_refuse(call, &fault);
+        return false;
+    }
+    a->header = hl7_msh_read(buf_bytes(&a->bytes), terminator_of(store), &a->msh);
+    struct hl7_rules rules = { .terminator = buf_bytes(&store->conf.terminator),
+                               .null_header = store->conf.null_header };
+    enum hl7_defect defect = store->accept_all ? HL7_SOUND : hl7_validate(buf_bytes(&a->bytes), &rules);
+    if (defect != HL7_SOUND) {
+        refuse_message(call, a, (call->tag & TAG_INGEST) != 0, hl7_defect_text(defect));
+        return false;
+    }
+    return true;
+}
+
+/* The store that the path names; NULL: answered 404. */
+struct cloud_store *cloud_messages_store(struct cloud_call *call)
+{
+    CLEANUP(buf_fini) struct buf name = { 0 };
+    cloud_stores_name(call, 4, &name);
+    struct cloud_store *store = cloud_stores_find(call->c->stores, buf_bytes(&name));
+    if (store == NULL)
+        cloud_stores_missing(call, buf_bytes(&name));
+    return store;
+}
+
+static void take_message(struct cloud_call *call)
+{
+    CLEANUP(arrival_fini) struct arrival a = { 0 };
+    struct bytes old;
+    struct cloud_store *store = cloud_messages_store(call);
+    if (store == NULL || !admit(call, store, &a))
+        return;
+    a.sum = sha256_of(buf_bytes(&a.bytes));
+    cloud_messages_key(store, sum_of(&a.sum), &call->key);
+    cloud_messages_name(store, sum_of(&a.sum), &call->name);
+    switch (cloud_db_get_latest(call->c->db, CLOUD_DB_MESSAGE, buf_bytes(&call->key), &old)) {
+    case CLOUD_DB_ABSENT:
+        store_message(call, store, &a);
+        break;
+    case CLOUD_DB_FOUND:
+        begin_duplicate(call, store, &a);
+        break;
+    default:
+        cloud_call_fail_disk(call);
+    }
+}
+
+void cloud_messages_create(struct cloud_call *call)
+{
+    take_message(call);
+}
+
+void cloud_messages_ingest(struct cloud_call *call)
+{
+    call->tag = TAG_INGEST;
+    take_message(call);
+}
+
+/* --- reading --- */
+
+static bool take_part(struct bytes *rest, struct bytes *ret)
+{
+    const unsigned char *p = (const unsigned char *) rest->ptr;
+    if (rest->len < 4)
+        return false;
+    size_t len = (size_t) p[0] << 24 | (size_t) p[1] << 16 | (size_t) p[2] << 8 | p[3];
+    if (rest->len - 4 < len)
+        return false;
+    *ret = bytes_of(rest->ptr + 4, len);
+    *rest = bytes_sub(*rest, 4 + len, rest->len);
+    return true;
+}
+
+bool cloud_messages_row(struct bytes value, struct cloud_message_row *ret_row)
+{
+    struct cloud_message_row row;
+    row.data = value;
+    if (!take_part(&row.data, &row.record) || !take_part(&row.data, &row.ack) || row.data.len < 2 ||
+        !cloud_facts_read(row.record, &row.facts))
+        return false;
+    *ret_row = row;
+    return true;
+}
+
+void cloud_messages_write(const struct cloud_store *store, struct bytes name,
+                          const struct cloud_message_row *row, enum cloud_view view, struct json_writer *w,
+                          const char *key)
+{
+    json_write_object(w, key);
+    json_write_str(w, "name", name);
+    if (view == CLOUD_VIEW_RAW || view == CLOUD_VIEW_FULL)
+        json_write_raw(w, "data", row->data);
+    if (view != CLOUD_VIEW_BASIC)
+        cloud_facts_write(&row->facts, w);
+    if (view == CLOUD_VIEW_PARSED || view == CLOUD_VIEW_FULL) {
+        CLEANUP(buf_fini) struct buf bytes = { 0 };
+        CHECK(b64_decode(bytes_sub(row->data, 1, row->data.len - 2), &bytes));
+        cloud_parsed_data_write(buf_bytes(&bytes), &store->conf, w);
+    }
+    json_write_end(w);
+}
+
+bool cloud_messages_view(struct cloud_call *call, enum cloud_view otherwise, enum cloud_view *ret_view)
+{
+    static const struct {
+        const char *name;
+        enum cloud_view view;
+    } table[] = { { "BASIC", CLOUD_VIEW_BASIC },
+                  { "RAW_ONLY", CLOUD_VIEW_RAW },
+                  { "PARSED_ONLY", CLOUD_VIEW_PARSED },
+                  { "SCHEMATIZED_ONLY", CLOUD_VIEW_SCHEMATIZED },
+                  { "FULL", CLOUD_VIEW_FULL } };
+    struct bytes text = query_get(&call->query, "view");
+    if (text.len == 0 || bytes_eq_nocase(text, BYTES_LIT("MESSAGE_VIEW_UNSPECIFIED"))) {
+        *ret_view = otherwise;
+        return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(table); i++)
+        if (bytes_eq_nocase(text, bytes_str(table[i].name))) {
+            *ret_view = table[i].view;
+            return true;
+        }
+    cloud_call_fail(call, GRPC_INVALID_ARGUMENT, (struct bytes) { 0 },
+                    "invalid view: BASIC, RAW_ONLY, PARSED_ONLY, SCHEMATIZED_ONLY or FULL");
+    return false;
+}
+
+/* The key of the message that the path names, and its canonical name. False: answered 404. */
+bool cloud_messages_find(struct cloud_call *call, const struct cloud_store *store)
+{
+    CLEANUP(buf_fini) struct buf sum = { 0 };
+    if (!b64_decode(call->hit.param[4], &sum) || sum.len != SHA256_LEN) {
+        cloud_stores_name(call, 5, &call->name);
+        cloud_stores_missing(call, buf_bytes(&call->name));
+        return false;
+    }
+    cloud_messages_key(store, buf_bytes(&sum), &call->key);
+    cloud_messages_name(store, buf_bytes(&sum), &call->name);
+    return true;
+}
+
+bool cloud_messages_found(struct cloud_call *call, enum cloud_db_found found, struct bytes value,
+                          struct cloud_message_row *row)
+{
+    if (found == CLOUD_DB_ABSENT)
+        cloud_stores_missing(call, buf_bytes(&call->name));
+    else if (found == CLOUD_DB_FAILED || !cloud_messages_row(value, row))
+        cloud_call_fail_disk(call);
+    else
+        return true;
+    return false;
+}
+
+void cloud_messages_get(struct cloud_call *call)
+{
+    struct cloud_message_row row;
+    struct bytes value = { 0 };
+    enum cloud_view view;
+    struct cloud_store *store = cloud_messages_store(call);
+    if (store == NULL || !cloud_messages_view(call, CLOUD_VIEW_FULL, &view) ||
+        !cloud_messages_find(call, store))
+        return;
+    enum cloud_db_found found = cloud_db_get(call->c->db, CLOUD_DB_MESSAGE, buf_bytes(&call->key), &value);
+    if (!cloud_messages_found(call, found, value, &row))
+        return;
+    struct json_writer w = json_write_to(&call->json);
+    cloud_messages_write(store, buf_bytes(&call->name), &row, view, &w, NULL);
+    cloud_call_end(call);
+}

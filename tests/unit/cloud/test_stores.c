@@ -1,0 +1,193 @@
+#include "stores_rig.h"
+
+static void a_dataset_is_made_by_an_operation_that_is_done(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "POST", "projects/p/locations/l/datasets?datasetId=e", "{\"timeZone\":\"UTC\"}");
+    assert_int_equal(rig.status, 200);
+    assert_json_has(&rig, "\"done\":true");
+    assert_json_has(&rig, "\"@type\":\"type.googleapis.com/google.cloud.healthcare.v1.dataset.Dataset\"");
+    stores_rig_ask_str(&rig, "GET", "projects/p/locations/l/datasets/e", "");
+    assert_string_equal(buf_str(&rig.json),
+                        "{\"name\":\"projects/p/locations/l/datasets/e\",\"timeZone\":\"UTC\"}");
+    stores_rig_ask_str(&rig, "GET", "projects/p/locations/l/datasets/e/operations", "");
+    assert_json_has(&rig, "\"operations\":[{\"name\":\"projects/p/locations/l/datasets/e/operations/");
+    stores_rig_ask_str(&rig, "POST", "projects/p/locations/l/datasets?datasetId=e", "{}");
+    assert_int_equal(rig.status, 409);
+    assert_json_has(&rig, "ALREADY_EXISTS");
+    stores_rig_ask_str(&rig, "POST", "projects/p/locations/l/datasets?datasetId=f",
+                       "{\"timeZone\":\"Asia/Tokyo\"}");
+    assert_int_equal(rig.status, 501);
+    stores_rig_ask_str(&rig, "POST", "projects/p/locations/l/datasets?datasetId=a%20b", "{}");
+    assert_int_equal(rig.status, 400);
+    stores_rig_end(&rig);
+}
+
+static void lists_come_in_pages(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=r",
+                       "{\"labels\":{\"stage\":\"dev\"}}");
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores?pageSize=1", "");
+    assert_json_has(&rig, "/hl7V2Stores/r\"");
+    assert_json_lacks(&rig, "/hl7V2Stores/s\"");
+    char *token = strstr(buf_str(&rig.json), "nextPageToken\":\"");
+    assert_non_null(token);
+    CLEANUP(buf_fini) struct buf path = { 0 };
+    token += strlen("nextPageToken\":\"");
+    buf_printf(&path, DATASET "/hl7V2Stores?pageSize=1&pageToken=%.*s", (int) strcspn(token, "\""), token);
+    stores_rig_ask_str(&rig, "GET", buf_str(&path), "");
+    assert_json_has(&rig, "/hl7V2Stores/s\"");
+    assert_json_lacks(&rig, "nextPageToken");
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores?filter=labels.stage=dev", "");
+    assert_json_lacks(&rig, "/hl7V2Stores/s\"");
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores?pageToken=%21", "");
+    assert_int_equal(rig.status, 400);
+    stores_rig_ask_str(&rig, "GET", "projects/p/locations/l/datasets/none/hl7V2Stores", "");
+    assert_int_equal(rig.status, 404);
+    stores_rig_end(&rig);
+}
+
+static void what_clients_set_comes_back(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    const char *conf =
+        "{\"parserConfig\":{\"allowNullHeader\":true,\"segmentTerminator\":\"Cg==\",\"version\":\"V3\"},"
+        "\"notificationConfigs\":[{\"pubsubTopic\":\"projects/p/topics/"
+        "t\",\"filter\":\"messageType=\\\"ADT\\\"\"}],"
+        "\"rejectDuplicateMessage\":true,\"labels\":{\"a\":\"b\"}}";
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=q", conf);
+    assert_int_equal(rig.status, 200);
+    CLEANUP(buf_fini) struct buf first = { 0 };
+    buf_append(&first, buf_bytes(&rig.json));
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores/q", "");
+    assert_string_equal(buf_str(&rig.json), buf_str(&first));
+    assert_int_equal(rig.json.len, strlen(conf) + strlen("\"name\":\"" DATASET "/hl7V2Stores/q\","));
+    assert_json_has(
+        &rig,
+        "\"parserConfig\":{\"allowNullHeader\":true,\"segmentTerminator\":\"Cg==\",\"version\":\"V3\"}");
+    stores_rig_end(&rig);
+}
+
+static void a_bad_store_is_refused_with_the_field(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    const struct {
+        const char *body;
+        int status;
+        const char *words;
+    } cases[] = {
+        { "{\"gcsSource\":1}", 400,
+          "Invalid JSON payload received. Unknown name \\\"gcsSource\\\": Cannot find field." },
+        { "{\"parserConfig\":{\"x\":1}}", 400, "at 'parserConfig'" },
+        { "{\"parserConfig\":{\"version\":\"V9\"}}", 400, "parserConfig.version" },
+        { "{\"parserConfig\":{\"schema\":{}}}", 501, "UNIMPLEMENTED" },
+        { "{\"notificationConfigs\":[{\"pubsubTopic\":\"t\"}]}", 400, "pubsubTopic" },
+        { "{\"notificationConfigs\":[{\"pubsubTopic\":\"projects/p/topics/t\",\"filter\":\"(\"}]}", 400,
+          "filter" },
+        { "{\"labels\":{\"A\":\"b\"}}", 400, "labels" },
+        { "{\"rejectDuplicateMessage\":\"yes\"}", 400, "rejectDuplicateMessage" },
+        { "{", 400, "INVALID_ARGUMENT" },
+        { "[]", 400, "INVALID_ARGUMENT" },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=bad", cases[i].body);
+        assert_int_equal(rig.status, cases[i].status);
+        assert_json_has(&rig, cases[i].words);
+    }
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores/bad", "");
+    assert_int_equal(rig.status, 404);
+    stores_rig_end(&rig);
+    rig = (struct stores_rig) { .conf.lenient_json = true };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=ok", "{\"gcsSource\":1}");
+    assert_int_equal(rig.status, 200);
+    stores_rig_end(&rig);
+}
+
+static void a_patch_changes_what_its_mask_names(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "PATCH", STORE "?updateMask=rejectDuplicateMessage,labels",
+                       "{\"rejectDuplicateMessage\":true,\"labels\":{\"k\":\"v\"},\"parserConfig\":{"
+                       "\"allowNullHeader\":true}}");
+    assert_int_equal(rig.status, 200);
+    assert_json_has(&rig, "\"rejectDuplicateMessage\":true");
+    assert_json_lacks(&rig, "allowNullHeader");
+    stores_rig_ask_str(&rig, "GET", STORE, "");
+    assert_json_has(&rig, "\"labels\":{\"k\":\"v\"}");
+    stores_rig_ask_str(&rig, "PATCH", STORE "?updateMask=parserConfig",
+                       "{\"parserConfig\":{\"version\":\"V3\"}}");
+    assert_int_equal(rig.status, 400);
+    stores_rig_ask_str(&rig, "PATCH", STORE, "{}");
+    assert_int_equal(rig.status, 400);
+    stores_rig_ask_str(&rig, "PATCH", STORE "?updateMask=name", "{}");
+    assert_int_equal(rig.status, 400);
+    stores_rig_end(&rig);
+}
+
+static void what_is_deleted_takes_its_messages_along(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    stores_rig_put(&rig, "messages", BYTES_LIT("MSH|^~\\&|A|B|C|D|20260101||ADT^A01|1|P|2.5\r"));
+    assert_int_equal(rig.status, 200);
+    stores_rig_ask_str(&rig, "DELETE", STORE, "");
+    assert_string_equal(buf_str(&rig.json), "{}");
+    stores_rig_ask_str(&rig, "GET", STORE "/messages", "");
+    assert_int_equal(rig.status, 404);
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=s", "{}");
+    stores_rig_ask_str(&rig, "GET", STORE "/messages", "");
+    assert_string_equal(buf_str(&rig.json), "{}");
+    stores_rig_ask_str(&rig, "DELETE", DATASET, "");
+    assert_int_equal(rig.status, 200);
+    stores_rig_ask_str(&rig, "GET", STORE, "");
+    assert_int_equal(rig.status, 404);
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=s", "{}");
+    assert_int_equal(rig.status, 404);
+    stores_rig_end(&rig);
+}
+
+static void other_paths_and_methods_have_their_answers(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "POST", STORE ":export", "{}");
+    assert_int_equal(rig.status, 501);
+    assert_json_has(&rig, "\"status\":\"UNIMPLEMENTED\"");
+    stores_rig_ask_str(&rig, "GET", DATASET "/fhirStores", "");
+    assert_int_equal(rig.status, 404);
+    stores_rig_ask_str(&rig, "PUT", STORE, "{}");
+    assert_int_equal(rig.status, 404);
+    stores_rig_ask_str(&rig, "GET", STORE "/messages/%zz", "");
+    assert_int_equal(rig.status, 400);
+    assert_true(cloud_http_store_owns(BYTES_LIT("/v1/projects/p/locations/l/datasets")));
+    assert_false(cloud_http_store_owns(BYTES_LIT("/v1/projects/p/topics/t")));
+    stores_rig_end(&rig);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_dataset_is_made_by_an_operation_that_is_done),
+        cmocka_unit_test(lists_come_in_pages),
+        cmocka_unit_test(what_clients_set_comes_back),
+        cmocka_unit_test(a_bad_store_is_refused_with_the_field),
+        cmocka_unit_test(a_patch_changes_what_its_mask_names),
+        cmocka_unit_test(what_is_deleted_takes_its_messages_along),
+        cmocka_unit_test(other_paths_and_methods_have_their_answers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
