@@ -48,7 +48,6 @@ struct demo_message {
     bool at_source, at_dest;        /* fetched, with exactly the bytes that were made */
     bool other_at_dest;             /* fetched under its name, with other bytes */
     bool dead, skipped, pending;
-    uint8_t dead_records;
 };
 
 enum demo_break { DEMO_BREAK_NONE, DEMO_BREAK_LOSE, DEMO_BREAK_ALTER, DEMO_BREAK_LEAK };

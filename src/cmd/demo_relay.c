@@ -97,12 +97,12 @@ static bool kill_and_restart(struct demo *d, const struct demo_counters *seen, s
 /* All good ones are there, nothing is under way, and all the others have their record. */
 static bool is_finished(struct demo *d, const struct demo_counters *c, struct err *err)
 {
-    if (c->in_flight > 0)
+    if (c->in_flight > 0 || !demo_dead_read(d, err))
         return false;
-    size_t others = d->count - d->planted[DEMO_GOOD];
-    if (c->dead + c->skipped + d->before_kill.dead + d->before_kill.skipped < others)
-        return false;
-    return demo_count_at_dest(d, err) >= d->planted[DEMO_GOOD];
+    size_t recorded = 0;
+    for (size_t i = 0; i < d->count; i++)
+        recorded += d->messages[i].dead || d->messages[i].skipped;
+    return recorded >= d->count - d->planted[DEMO_GOOD] && demo_count_at_dest(d, err) >= d->planted[DEMO_GOOD];
 }
 
 bool demo_relay_run(struct demo *d, struct err *err)

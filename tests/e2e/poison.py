@@ -39,12 +39,12 @@ with story(), W.World(accept_all='source') as w:
     wait_for('nothing in flight', lambda: w.metric('hl7relay_in_flight') == 0)
     equal(w.relay.stop(), 0, 'SIGTERM ends it with 0')
 
-    ledger = judge(w, {**stored, **bad}, list(gone), empty)
+    ledger = judge(w, {**stored, **bad}, list(gone) + names, empty)
     equal((ledger.identical, ledger.lost, ledger.altered, ledger.unexpected), (GOOD, [], [], []), 'the good ones are there, nothing is lost')
     equal(ledger.skipped, len(empty), 'each empty notification is on record')
     equal(ledger.pending, 0, 'nothing is left in the subscription')
     records = dead_letters.read(w.path('dead'))
-    reasons = {r['name']: r for r in records if r['kind'] == 'dead'}
+    reasons = dead_letters.by_announcement(records)
     for name in gone:
         equal(reasons[name]['reason'], 'source_not_found', 'deleted at the source: source_not_found')
     equal(reasons[next(n for n, d in bad.items() if d == huge)]['reason'], 'too_large', '11 MB: too_large')
@@ -56,8 +56,8 @@ with story(), W.World(accept_all='source') as w:
         by_reason[r.get('reason')] = by_reason.get(r.get('reason'), 0) + 1
     equal(by_reason.get('bad_path', 0) + by_reason.get('decode_error', 0), len(junk['bad_path']) + 1, 'junk payloads: bad_path or decode_error')
     equal(by_reason.get('foreign_store'), 1, 'another store: foreign_store')
-    for r in records:
-        check(r['first_time'] and r['last_time'] and r['stage'], 'a record has stage and times') if r is records[0] else None
+    check(all(r['first'] and r['last'] and r['written'] and (r['stage'] or r['kind'] == 'skipped') for r in records),
+          'each record has its stage and times', records[0])
     code, out, _ = w.run('dead', 'list', '--config_path', w.path('config.json'), '--json')
     listed = [json.loads(line) for line in out.split('\n') if line]
     shown = [x for x in listed if x.get('reason')]

@@ -13,7 +13,9 @@ Ledger = collections.namedtuple('Ledger', 'announced identical dead skipped pend
 def judge(w, stored, other_names=(), empty_ids=(), threads=8):
     """stored: {name at the source: bytes as announced}. other_names: announced, but in no source of ours."""
     records = dead_letters.read(w.path('dead'))
-    dead = {r['name']: r for r in records if r['kind'] == 'dead'}
+    written = dead_letters.by_announcement(records)
+    announced = list(stored) + list(other_names)
+    dead = {n: written[k] for n in announced for k in (n, hashlib.sha256(n.encode()).hexdigest()) if k in written}
     skipped = {r['message_id'] for r in records if r['kind'] == 'skipped'}
     waiting = pull_all(w.rest, W.SUBSCRIPTION)
     waiting_names = {data.decode('utf-8', 'replace') for data, _ in waiting if data}
@@ -27,7 +29,6 @@ def judge(w, stored, other_names=(), empty_ids=(), threads=8):
     digest = {n: hashlib.sha256(d).digest() for n, d in stored.items()}
     identical = {n for n in names if copies[n] is not None and hashlib.sha256(copies[n]).digest() == digest[n]}
     altered = {n for n in names if copies[n] is not None} - identical
-    announced = names + list(other_names)
     buried = [n for n in announced if n not in identical and n in dead]
     pending = [n for n in announced if n not in identical and n not in dead and n in waiting_names]
     pending += [i for i in empty_ids if i not in skipped and i in waiting_empty]
