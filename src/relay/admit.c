@@ -62,7 +62,7 @@ void relay_admit_delivery(struct relay *r, const struct relay_event *ev)
 static bool may_admit(const struct relay *r, const struct delivery *d)
 {
     const struct target *source = &r->target[AT_SOURCE];
-    if (r->job_slots.used >= r->policy->jobs_max || r->storm.held)
+    if (r->job_slots.used - r->alone >= r->policy->jobs_max || r->storm.held)
         return false;
     if (d->refused != REASON_NONE)
         return true;
@@ -120,8 +120,9 @@ static uint32_t flow_wanted(const struct relay *r)
         return 0;
     if (r->deliveries[DELIVERY_SETTLED].count > r->policy->settled_max)
         return 0;
-    return r->policy->deliveries_max > r->delivery_slots.used ? r->policy->deliveries_max - r->delivery_slots.used
-                                                              : 0;
+    uint32_t leases = r->delivery_slots.used - MIN(r->alone, r->delivery_slots.used);
+    uint32_t room = r->policy->deliveries_max > leases ? r->policy->deliveries_max - leases : 0;
+    return MIN(room, LIMIT_OUTSTANDING - r->delivery_slots.used);
 }
 
 void relay_admit_flow(struct relay *r)

@@ -6,14 +6,14 @@
  *   it is there            the reservation becomes its true size
  *   settled, dropped       free again
  *
- * What is short is made: bodies of HELD jobs are dropped, youngest first, and
- * fetched again later. If that is not enough one job, the oldest that asks, may
+ * What is short is made: bodies of HELD and WAITING jobs are dropped, youngest
+ * first, and fetched again later. If that is not enough one job, the oldest that asks, may
  * go beyond the budget up to the message limit: so something always moves, and
  * the whole stays below body_bytes_max + message_bytes_max.
  */
 #include "relay/engine.h"
 
-static void drop_held(struct relay *r, struct job *job)
+static void drop_idle(struct relay *r, struct job *job)
 {
     r->counters.bodies_dropped++;
     relay_job_drop_body(r, job);
@@ -25,7 +25,7 @@ static bool make_room(struct relay *r, uint64_t bytes)
 {
     struct heap_entry *e;
     while (r->body_bytes + bytes > r->policy->body_bytes_max && (e = heap_first(&r->droppable)) != NULL)
-        drop_held(r, CONTAINER_OF(e, struct job, memory));
+        drop_idle(r, CONTAINER_OF(e, struct job, memory));
     return r->body_bytes + bytes <= r->policy->body_bytes_max;
 }
 

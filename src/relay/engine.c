@@ -46,7 +46,7 @@ struct relay *relay_make(const struct relay_policy *policy, uint64_t seed, us_t 
     rnd_seed(&r->rnd, seed);
     r->hash_seed = rnd_u64(&r->rnd);
     slots_init(&r->delivery_slots, sizeof(struct delivery), LIMIT_OUTSTANDING);
-    slots_init(&r->job_slots, sizeof(struct job), MIN(MAX(policy->jobs_max, 1u), (uint32_t) LIMIT_OUTSTANDING));
+    slots_init(&r->job_slots, sizeof(struct job), LIMIT_OUTSTANDING);
     slots_init(&r->lane_slots, sizeof(struct lane), LIMIT_OUTSTANDING + 1);
     slots_init(&r->group_slots, sizeof(struct group), GROUPS_MAX);
     relay_names_init(&r->names);

@@ -89,6 +89,7 @@ enum job_state { JOB_READY, JOB_RUNNING, JOB_WAITING, JOB_HELD, JOB_SETTLED, JOB
 enum job_hold {
     HOLD_TARGET,     /* until the target is taken up again */
     HOLD_TIMED,      /* a system fault seen by this job: until its timer */
+    HOLD_ALONE,      /* it waits for a person, and is looked at again now and then: takes nobody's place */
     HOLD_STORM,      /* until `dead accept` */
     HOLD_SINK,       /* until there is a sink */
     HOLD_FOREIGN     /* until the restart with source_store_aliases */
@@ -102,7 +103,7 @@ struct job {
     struct list_link link;         /* on jobs[state] */
     struct heap_entry ready;       /* READY: in its target's heap, by age */
     struct heap_entry timer;       /* WAITING, HELD: when to go on */
-    struct heap_entry memory;      /* RUNNING: waits for a grant. HELD: its body may be dropped */
+    struct heap_entry memory;      /* RUNNING: waits for a grant. HELD, WAITING: its body may be dropped */
     struct relay_name *name;
     uint64_t hash;
     bool indexed;
@@ -125,10 +126,12 @@ struct job {
     enum relay_target held_for;    /* and for HOLD_TARGET: whom */
     struct relay_answer refusal;   /* what a proof is about */
     bool other_id;
+    uint32_t proofs;               /* in a row, without any trouble between */
+    bool evidence;                 /* the last attempt failed while it went well for others */
 
     /* memory */
     relay_id body;
-    bool has_body;
+    bool has_body, fetched;
     uint64_t reserved, want;
 
     /* failures */
@@ -244,7 +247,7 @@ struct relay {
     uint32_t flow_told;
     bool draining, drain_over;
     us_t drain_until_us;
-    uint32_t waiting_permit;
+    uint32_t alone;                /* jobs that wait for a person: the rest flows around them */
 
     uint32_t ack_times[64];        /* receipt to settlement, by size; for the length of extensions */
     uint32_t ack_times_count;
@@ -309,6 +312,7 @@ void relay_ingest_passed(struct relay *r, struct job *job, const struct relay_ev
 void relay_prove_gone(struct relay *r, struct job *job, const struct relay_answer *answer);
 void relay_prove_copy(struct relay *r, struct job *job, const struct relay_answer *answer);
 void relay_prove_passed(struct relay *r, struct job *job);
+void relay_prove_anew(struct relay *r, struct job *job);
 void relay_bury(struct relay *r, struct job *job, enum relay_outcome as, enum relay_reason why);
 bool relay_bury_may_start(struct relay *r, struct job *job);
 void relay_settle(struct relay *r, struct job *job, enum relay_outcome outcome, enum relay_reason why, bool dup);
@@ -353,7 +357,7 @@ void relay_attempt_pump(struct relay *r, enum relay_target target);
 void relay_attempt_done(struct relay *r, const struct relay_event *ev);
 void relay_verdict(struct relay *r, struct job *job, const struct relay_event *ev);
 void relay_verdict_refusal(struct relay *r, struct job *job, enum verdict_stage stage);
-bool relay_retry_counts(const struct relay *r, const struct job *job);
+bool relay_retry_evidence(const struct relay *r, const struct job *job);
 bool relay_retry_exhausted(const struct relay *r, const struct job *job);
 void relay_retry_transient(struct relay *r, struct job *job, const struct relay_answer *answer);
 void relay_retry_fault(struct relay *r, struct job *job, const struct relay_answer *answer);

@@ -31,8 +31,11 @@ void relay_fetch_done(struct relay *r, struct job *job, const struct relay_event
 
 void relay_fetch_passed(struct relay *r, struct job *job)
 {
-    job->row = 0;
-    relay_job_progress(r, job);
+    if (!job->fetched) {    /* a second fetch, after its body was dropped, is no progress */
+        job->fetched = true;
+        job->row = 0;
+        relay_job_progress(r, job);
+    }
     relay_notice_job_clear(r, job);
     if (MUTANT(ACK_BEFORE_INGEST)) {
         relay_settle(r, job, OUTCOME_DELIVERED, REASON_NONE, false);

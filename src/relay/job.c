@@ -73,6 +73,11 @@ static bool may_move(enum job_state from, enum job_state to)
     return false;
 }
 
+static bool waits_for_a_person(enum job_hold hold)
+{
+    return hold == HOLD_ALONE || hold == HOLD_FOREIGN;
+}
+
 static void leave_state(struct relay *r, struct job *job)
 {
     if (job->state == JOB_STATES)
@@ -83,8 +88,10 @@ static void leave_state(struct relay *r, struct job *job)
         heap_remove(&r->target[job->target].ready, &job->ready);
     if (job->state == JOB_RUNNING)
         heap_remove(&r->wants, &job->memory);
-    if (job->state == JOB_HELD) {
+    if (job->state == JOB_HELD || job->state == JOB_WAITING)
         heap_remove(&r->droppable, &job->memory);
+    if (job->state == JOB_HELD) {
+        r->alone -= waits_for_a_person(job->hold);
         if (job->hold == HOLD_TARGET) {
             r->target[job->held_for].stats.held--;
         } else {
@@ -105,7 +112,7 @@ void relay_job_move(struct relay *r, struct job *job, enum job_state to)
 void relay_job_aim(struct relay *r, struct job *job, enum relay_op op, enum relay_target target)
 {
     CHECK(job->state != JOB_READY && !job->attempt_out);
-    if ((op == OP_FETCH || op == OP_INGEST) && (job->op != op || job->stage_us == 0)) {
+    if ((op == OP_FETCH || op == OP_INGEST) && (job->stage != op || job->stage_us == 0)) {
         job->stage = op;
         job->stage_us = r->now_us;
         job->stage_mark_us = r->hold_clock_us;
@@ -133,6 +140,8 @@ void relay_job_wait(struct relay *r, struct job *job, us_t wait_us)
     relay_job_move(r, job, JOB_WAITING);
     if (!MUTANT(FORGET_RETRY) || job->row != 2)
         heap_set(&r->job_timers, &job->timer, r->now_us + wait_us);
+    if (job->has_body)
+        heap_set(&r->droppable, &job->memory, -(us_t) job->seq);
 }
 
 void relay_job_hold(struct relay *r, struct job *job, enum job_hold hold, us_t wait_us)
@@ -147,7 +156,8 @@ void relay_job_hold(struct relay *r, struct job *job, enum job_hold hold, us_t w
     job->held_for = job->target;
     if (hold == HOLD_TARGET)
         r->target[job->target].stats.held++;
-    if (hold == HOLD_TIMED)
+    r->alone += waits_for_a_person(hold);
+    if (hold == HOLD_TIMED || hold == HOLD_ALONE)
         heap_set(&r->job_timers, &job->timer, r->now_us + wait_us);
     if (job->has_body)
         heap_set(&r->droppable, &job->memory, -(us_t) job->seq);

@@ -62,10 +62,12 @@ us_t relay_lease_extension(const struct relay *r, us_t age_us)
 /* How long the delivery has been without progress, times of a held relay not counted. */
 static us_t idle(const struct relay *r, const struct delivery *d)
 {
-    if (d->state == DELIVERY_JOINED)
-        return relay_job_idle(r, d->job);
     if (d->state == DELIVERY_SETTLED)
         return 0;    /* finalize_cap_us bounds those */
+    if (!d->group->always)
+        return r->now_us - d->received_us;    /* no hold of any kind may keep a bundle open for longer */
+    if (d->state == DELIVERY_JOINED)
+        return relay_job_idle(r, d->job);
     return r->now_us - d->received_us - (r->hold_clock_us - d->hold_mark_us);
 }
 
@@ -145,6 +147,9 @@ void relay_lease_due(struct relay *r, struct delivery *d)
         return;
     }
     if (d->until_us != US_NEVER && r->now_us >= d->until_us - r->policy->grace_us) {
+        /* What stands behind it in its lane is given back: so that this one comes again first, it is too. */
+        if (d->lane != NULL || (d->job != NULL && d->job->lane != NULL))
+            relay_act_lease(r, ACT_RELEASE, d);
         relay_lease_lose(r, d);
         return;
     }

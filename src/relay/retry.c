@@ -18,7 +18,7 @@
 enum { EVIDENCE = 3, AGAIN_ROW = 3 };
 static const us_t gone_span_us = 10 * US_PER_S;    /* read-after-notify lag: the tries of a 404 take this long */
 
-bool relay_retry_counts(const struct relay *r, const struct job *job)
+bool relay_retry_evidence(const struct relay *r, const struct job *job)
 {
     if (MUTANT(COUNT_ALL))
         return true;
@@ -50,10 +50,11 @@ static us_t pace(struct relay *r, struct job *job, enum backoff_jitter jitter)
 
 void relay_retry_transient(struct relay *r, struct job *job, const struct relay_answer *answer)
 {
-    if (relay_retry_counts(r, job)) {
+    if (job->evidence) {
         if (job->counted++ == 0)
             job->first_counted_us = job->attempt_us;
         r->counters.attempts_counted++;
+        relay_job_progress(r, job);    /* towards its end: lease.max_hold may not begin the count anew */
     } else {
         relay_breaker_fault(r, job->target, answer->class);
     }

@@ -146,6 +146,8 @@ void relay_settle_acked(struct relay *r, const struct relay_event *ev)
     }
     if (ev->answer.class == ERR_LOST_LEASE || r->now_us - d->first_ack_us > ack_give_up_us) {
         r->counters.acks_invalid++;    /* it comes again, and the destination knows it */
+        if (MUTANT(SECOND_OUTCOME))
+            relay_act_named(r, ACT_OUTCOME, d->name)->outcome = OUTCOME_DELIVERED;
         relay_delivery_end(r, d);
         return;
     }

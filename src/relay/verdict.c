@@ -10,6 +10,7 @@ enum {
     NOTICE_NONE = RELAY_NOTICES
 };
 
+enum { PROOFS = 2 };    /* see prove.c */
 static const us_t alone_recheck_us = 5 * US_PER_MIN;
 
 static const struct verdict_row table[] = {
@@ -144,7 +145,7 @@ static void apply(struct relay *r, struct job *job, const struct verdict_row *ro
         if (MUTANT(DIFFERENT_DELIVERED) && row->notice == NOTICE_DIFFERENT)
             relay_settle(r, job, OUTCOME_DELIVERED, REASON_NONE, true);
         else
-            relay_job_hold(r, job, HOLD_TIMED, alone_recheck_us);
+            relay_job_hold(r, job, HOLD_ALONE, alone_recheck_us);
         return;
     case DEED_BURY:
         relay_bury(r, job, OUTCOME_DEAD, row->reason);
@@ -167,12 +168,21 @@ void relay_verdict(struct relay *r, struct job *job, const struct relay_event *e
     }
     if (row->notice != (enum relay_notice) NOTICE_NONE)
         relay_notice_job(r, job, row->notice, job->target);
+    job->evidence = relay_retry_evidence(r, job);
+    if (job->op == OP_PROVE && row->deed != DEED_PASS && row->deed != DEED_REFUSAL)
+        relay_prove_anew(r, job);
     apply(r, job, row, ev);
 }
 
 void relay_verdict_refusal(struct relay *r, struct job *job, enum verdict_stage stage)
 {
     const struct verdict_row *row = relay_verdict_find(stage, job->refusal.class, job->refusal.reach);
+    bool at_source = stage == STAGE_SOURCE_REFUSAL;
+    if (row->deed == DEED_BURY && ++job->proofs < PROOFS) {
+        relay_job_aim(r, job, at_source ? OP_FETCH : OP_INGEST, at_source ? AT_SOURCE : AT_DEST);
+        relay_job_ready(r, job);
+        return;
+    }
     if (row->deed == DEED_BURY) {
         job->answer = job->refusal;    /* the dead letter tells of the refusal, not of the proof */
         bool removed = row->reason == REASON_SOURCE_NOT_FOUND && job->refusal.http == 410;
@@ -180,6 +190,6 @@ void relay_verdict_refusal(struct relay *r, struct job *job, enum verdict_stage 
         return;
     }
     job->other_id = false;
-    relay_job_aim(r, job, OP_INGEST, AT_DEST);
+    relay_prove_anew(r, job);
     relay_retry_transient(r, job, &job->refusal);
 }
