@@ -1,0 +1,237 @@
+/*
+ * A child publishes and acknowledges as fast as the disk lets it and tells through
+ * a pipe what was confirmed to it; it is killed by SIGKILL at a random moment, and
+ * the directory is looked at. HL7RELAY_KILLS is the number of kills (default 8),
+ * HL7RELAY_SEED repeats a run.
+ */
+#include "cloud_fixture.h"
+
+#include "base/rand.h"
+#include "loop/clock.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { IN_FLIGHT = 300, NUMBERS = 4 << 20 };
+
+/* What the parent knows of each message, by the number that is its data. */
+enum fate { UNKNOWN, PUBLISHED = 1, ACK_ASKED = 2, ACKED = 4, SEEN = 8 };
+
+static uint8_t fates[NUMBERS];
+
+/* --- the child --- */
+
+struct child {
+    struct fixture f;
+    int pipe;
+    uint64_t next;
+    size_t in_flight;
+};
+
+struct child_call {
+    struct cloud_unary unary;
+    struct child *child;
+    char kind;              /* 'P' or 'A' */
+    uint64_t first, count;
+};
+
+static void tell(struct child *c, char kind, uint64_t first, uint64_t count)
+{
+    char line[64];
+    int len = snprintf(line, sizeof(line), "%c %llu %llu\n", kind, (unsigned long long) first,
+                       (unsigned long long) count);
+    if (write(c->pipe, line, (size_t) len) != len)
+        _exit(1);
+}
+
+static void child_answered(struct cloud_unary *u, enum grpc_code code, struct bytes message UNUSED,
+                           struct bytes details UNUSED, struct bytes response UNUSED)
+{
+    struct child_call *call = CONTAINER_OF(u, struct child_call, unary);
+    if (code != GRPC_OK)
+        _exit(2);
+    tell(call->child, call->kind, call->first, call->count);
+    call->child->in_flight--;
+    mem_free(call);
+}
+
+static struct child_call *child_call(struct child *c, char kind, uint64_t first, uint64_t count)
+{
+    struct child_call *call = mem_alloc(sizeof(*call));
+    *call = (struct child_call) { .child = c, .kind = kind, .first = first, .count = count };
+    call->unary = (struct cloud_unary) { .cloud = &c->f.cloud, .deadline_us = US_NEVER, .answer = child_answered };
+    c->in_flight++;
+    return call;
+}
+
+static void child_publish(struct child *c, uint64_t count)
+{
+    CLEANUP(buf_fini) struct buf request = { 0 };
+    put(&request, 1, TOPIC);
+    for (uint64_t i = 0; i < count; i++) {
+        CLEANUP(buf_fini) struct buf message = { 0 }, data = { 0 };
+        buf_printf(&data, "%llu", (unsigned long long) (c->next + i));
+        cloud_wire_put_text(&message, 1, buf_bytes(&data));
+        cloud_wire_put_bytes(&request, 2, buf_bytes(&message));
+    }
+    struct child_call *call = child_call(c, 'P', c->next, count);
+    c->next += count;
+    cloud_topic_publish(&call->unary, buf_bytes(&request));
+}
+
+/* Acknowledges every other message that it is given. */
+static void child_flush(struct cloud_consumer *consumer)
+{
+    struct taker *t = CONTAINER_OF(consumer, struct taker, consumer);
+    struct child *c = CONTAINER_OF(consumer->sub->pubsub->cloud, struct child, f.cloud);
+    struct cloud_wire w = cloud_wire_of(buf_bytes(&consumer->out));
+    struct cloud_wire_field v;
+    while (cloud_wire_next(&w, &v)) {
+        uint64_t number;
+        if (!bytes_to_u64(cloud_wire_find(cloud_wire_find(v.octets, 2), 1), &number))
+            _exit(3);
+        if (t->responses++ % 2 == 0)
+            continue;
+        CLEANUP(buf_fini) struct buf request = { 0 };
+        put(&request, 1, SUB);
+        cloud_wire_put_text(&request, 2, cloud_wire_find(v.octets, 1));
+        tell(c, 'R', number, 1);
+        cloud_sub_acknowledge(&child_call(c, 'A', number, 1)->unary, buf_bytes(&request));
+    }
+    buf_clear(&consumer->out);
+    consumer->out_count = 0;
+}
+
+static void run_child(const char *dir, int pipe_fd, uint64_t first)
+{
+    struct child *c = mem_alloc(sizeof(*c));
+    *c = (struct child) { .f = { .on_disk = true }, .pipe = pipe_fd, .next = first };
+    snprintf(c->f.dir, sizeof(c->f.dir), "%s", dir);
+    c->f.cloud.loop = loop_make(NULL);
+    fixture_open(&c->f);
+    struct taker *t = taker_make(&c->f, SUB, 0);
+    t->consumer.flush = child_flush;
+    for (;;) {
+        while (c->in_flight < IN_FLIGHT)
+            child_publish(c, 1 + c->next % 3);
+        loop_pass(c->f.cloud.loop, US_PER_S);
+    }
+}
+
+/* --- the parent --- */
+
+static void hear(struct bytes said)
+{
+    while (said.len > 0) {
+        struct bytes line = bytes_cut(&said, '\n');
+        struct bytes kind = bytes_cut(&line, ' '), number = bytes_cut(&line, ' ');
+        uint64_t first, count;
+        if (!bytes_to_u64(number, &first) || !bytes_to_u64(line, &count))
+            fail_msg("the child talks nonsense");
+        assert_true(first + count <= NUMBERS);
+        uint8_t fate = kind.ptr[0] == 'P' ? PUBLISHED : kind.ptr[0] == 'R' ? ACK_ASKED : ACKED;
+        for (uint64_t i = 0; i < count; i++)
+            fates[first + i] |= fate;
+    }
+}
+
+static bool look(void *ctx UNUSED, struct bytes key UNUSED, struct bytes value)
+{
+    uint64_t number;
+    assert_true(bytes_to_u64(cloud_wire_find(value, 1), &number) && number < NUMBERS);
+    if (fates[number] & SEEN)
+        fail_msg("message %llu is there twice", (unsigned long long) number);
+    if (fates[number] & ACKED)
+        fail_msg("message %llu was acknowledged and is there", (unsigned long long) number);
+    fates[number] |= SEEN;
+    return true;
+}
+
+/* Returns how many publishes were confirmed. */
+static size_t judge(struct fixture *f, uint64_t first, uint64_t beyond)
+{
+    fixture_open(f);
+    struct cloud_db_range range = { .table = CLOUD_DB_BACKLOG };
+    assert_true(cloud_db_scan(f->cloud.db, &range, look, NULL, NULL));
+    size_t confirmed = 0;
+    for (uint64_t n = 0; n < beyond; n++) {
+        confirmed += n >= first && (fates[n] & PUBLISHED) != 0;
+        if ((fates[n] & PUBLISHED) && !(fates[n] & (ACK_ASKED | SEEN)))
+            fail_msg("message %llu was confirmed and is lost", (unsigned long long) n);
+        fates[n] &= (uint8_t) ~SEEN;
+    }
+    fixture_close(f);
+    return confirmed;
+}
+
+static void kill_once(struct fixture *f, uint64_t first, us_t after_us)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        close(ends[0]);
+        run_child(f->dir, ends[1], first);
+        _exit(0);
+    }
+    close(ends[1]);
+    CLEANUP(buf_fini) struct buf said = { 0 };
+    us_t end_us = 0;
+    bool killed = false;
+    for (;;) {
+        char *at = buf_reserve(&said, 65536);
+        ssize_t n = read(ends[0], at, 65536);
+        if (n <= 0)
+            break;
+        said.len += (size_t) n;
+        /* The clock runs from the first word on: opening takes longer on a slow disk. */
+        us_t now = clock_now();
+        end_us = end_us == 0 ? now + after_us : end_us;
+        if (!killed && now >= end_us)
+            killed = kill(child, SIGKILL) == 0;
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFSIGNALED(status))
+        fail_msg("the child ended by itself with %d", WEXITSTATUS(status));
+    close(ends[0]);
+    hear(buf_bytes(&said));
+}
+
+static void test_everything_confirmed_outlives_sigkill(void **state UNUSED)
+{
+    const char *kills = getenv("HL7RELAY_KILLS"), *seed_text = getenv("HL7RELAY_SEED");
+    uint64_t count = 8, seed = 1;
+    if (kills != NULL)
+        assert_true(bytes_to_u64(bytes_str(kills), &count));
+    if (seed_text != NULL)
+        assert_true(bytes_to_u64(bytes_str(seed_text), &seed));
+    print_message("# HL7RELAY_SEED=%llu\n", (unsigned long long) seed);
+    struct rnd rnd;
+    rnd_seed(&rnd, seed);
+
+    struct fixture f;
+    fixture_make(&f, true);
+    make_topic(&f, TOPIC);
+    make_sub(&f, SUB);
+    fixture_close(&f);
+    loop_free(f.cloud.loop);
+    size_t confirmed = 0;
+    uint64_t room = NUMBERS / count;
+    for (uint64_t i = 0; i < count; i++) {
+        kill_once(&f, i * room, (us_t) rnd_below(&rnd, 60 * US_PER_MS));
+        f.cloud.loop = loop_make(NULL);
+        confirmed += judge(&f, i * room, (i + 1) * room);
+        loop_free(f.cloud.loop);
+    }
+    print_message("# %zu publishes confirmed before %llu kills\n", confirmed, (unsigned long long) count);
+    assert_true(confirmed > count);
+    temp_dir_remove(f.dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_everything_confirmed_outlives_sigkill) };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
