@@ -14,6 +14,8 @@ struct store_call;
 
 /* Reads a complete reply with status 200 into r->class and, when not OK, the error's text. */
 typedef void store_read_fn(struct store_call *call, struct store_result *r, struct err *err);
+/* Looks at a result before it is told: may change its class, or send another request instead (true). */
+typedef bool store_then_fn(struct store_call *call, struct store_result *r);
 typedef void store_done_fn(struct store_call *call, struct store_result *r);
 
 struct store_call {
@@ -25,10 +27,13 @@ struct store_call {
     const struct store_events *ev;
     void *ctx;
     store_read_fn *read;
+    store_then_fn *then;          /* calls of two steps; reset before it runs */
     store_done_fn *done;          /* instead of ev->on_done: calls with a result of their own */
     void (*fn)(void);             /* the caller's callback of such a call, under a neutral type */
     uint32_t token_gen;
 
+    struct buf token;             /* calls of two steps: their attempt, to be sent with again */
+    us_t deadline_us;
     struct buf url, request;      /* request: what is said in a body of our own making */
     struct buf *reply;            /* where a good reply goes: own, or a body's */
     struct buf own, scratch;
@@ -65,6 +70,10 @@ struct store_call *store_call_new(struct store_client *c, const char *what, stor
 /* Sends it; parts: up to H2_BODY_PARTS, borrowed until the end. */
 void store_call_go(struct store_call *call, const struct store_attempt *a, const char *method,
                    const struct bytes *parts, size_t parts_count);
+/* To be called before store_call_go(): `then` sees the result first. */
+void store_call_then(struct store_call *call, const struct store_attempt *a, store_then_fn *then);
+/* From `then`: another request of the same call, with the same attempt. */
+void store_call_again(struct store_call *call, const char *method, const struct bytes *parts, size_t parts_count);
 /* Instead of sending: ends later with this error, NOT_SENT. */
 void store_call_refuse(struct store_call *call, const struct store_attempt *a, enum err_class class,
                        const char *text);
@@ -76,6 +85,9 @@ bool store_read_object(struct bytes body, struct json_field *fields, size_t coun
 void store_read_fail(struct store_result *r, struct err *err, enum err_class class, const char *text);
 /* A string's bytes, unescaped where it lies, which is in a buffer of ours. False: a lone surrogate. */
 bool store_read_string(struct json_value *v);
+
+/* GET of message id; false: refused (ends later). */
+bool store_call_message(struct store_call *call, const struct store_attempt *a, struct bytes id);
 
 void store_read_fetch(struct store_call *call, struct store_result *r, struct err *err);
 void store_read_compare(struct store_call *call, struct store_result *r, struct err *err);

@@ -40,6 +40,7 @@ struct store_client *store_client_make(struct loop *l, const struct store_client
 
 static void free_call(struct store_call *call)
 {
+    buf_fini(&call->token);
     buf_fini(&call->url);
     buf_fini(&call->request);
     buf_fini(&call->own);
@@ -94,7 +95,11 @@ static void recycle(struct store_call *call)
 
 static void finish(struct store_call *call, struct store_result *r)
 {
+    store_then_fn *then = call->then;
     call->h2 = NULL;
+    call->then = NULL;
+    if (then != NULL && then(call, r))
+        return;
     if (call->done != NULL)
         call->done(call, r);
     else
@@ -258,6 +263,7 @@ struct store_call *store_call_new(struct store_client *c, const char *what, stor
     call->ev = ev;
     call->ctx = ctx;
     call->done = NULL;
+    call->then = NULL;
     call->reply = &call->own;
     call->into = NULL;
     call->reply_max = LIMIT_REPLY_BODY;
@@ -328,6 +334,27 @@ void store_call_go(struct store_call *call, const struct store_attempt *a, const
     call->h2 = h2_call_start(c->pool, &req, &events, call);
 }
 
+void store_call_then(struct store_call *call, const struct store_attempt *a, store_then_fn *then)
+{
+    call->then = then;
+    call->deadline_us = a->deadline_us;
+    buf_clear(&call->token);
+    buf_append(&call->token, a->token);
+}
+
+void store_call_again(struct store_call *call, const char *method, const struct bytes *parts, size_t parts_count)
+{
+    struct store_attempt a = {
+        .token = buf_bytes(&call->token), .token_gen = call->token_gen, .deadline_us = call->deadline_us,
+    };
+    buf_clear(&call->retry_after);
+    call->reply = &call->own;
+    call->granted = LIMIT_STREAM_WINDOW;
+    call->head = (struct answer_head) { 0 };
+    call->doomed = false;
+    store_call_go(call, &a, method, parts, parts_count);
+}
+
 void store_grant(struct store_call *call, uint64_t bytes_more)
 {
     call->granted += bytes_more;
@@ -346,52 +373,31 @@ void store_cancel(struct store_call *call)
 
 /* ---- the calls ---- */
 
-static void set_id(struct store_call *call, struct bytes id)
+bool store_call_message(struct store_call *call, const struct store_attempt *a, struct bytes id)
 {
+    if (!store_path_id_ok(id)) {
+        store_call_refuse(call, a, ERR_BAD_INPUT, "the message id is none");
+        return false;
+    }
     CHECK(id.len < sizeof(call->id));
     memcpy(call->id, id.ptr, id.len);
     call->id_len = id.len;
-}
-
-static struct store_call *get_message(struct store_client *c, const struct store_attempt *a, const char *what,
-                                      struct bytes id, store_read_fn *read, const struct store_events *ev,
-                                      void *ctx)
-{
-    struct store_call *call = store_call_new(c, what, read, ev, ctx);
-    if (!store_path_id_ok(id)) {
-        store_call_refuse(call, a, ERR_BAD_INPUT, "the message id is none");
-        return call;
-    }
-    set_id(call, id);
-    store_path_message_url(&c->names.own, id, "?view=RAW_ONLY", &call->url);
-    return call;
+    buf_clear(&call->url);
+    store_path_message_url(&call->client->names.own, id, "?view=RAW_ONLY", &call->url);
+    return true;
 }
 
 struct store_call *store_fetch(struct store_client *c, const struct store_attempt *a, struct bytes id,
                                struct store_body *into, const struct store_events *ev, void *ctx)
 {
-    struct store_call *call = get_message(c, a, "fetch", id, store_read_fetch, ev, ctx);
+    struct store_call *call = store_call_new(c, "fetch", store_read_fetch, ev, ctx);
     into->data = into->labels = bytes_of(NULL, 0);
     into->message_bytes = 0;
     call->into = into;
     call->reply = &into->reply;
     call->reply_max = c->reply_max;
     call->ask_first = true;
-    if (!call->doomed)
-        store_call_go(call, a, "GET", NULL, 0);
-    return call;
-}
-
-/* What a copy may be longer than its data: name, labels, the other fields, escapes of '+' and '/'. */
-enum { COPY_ROOM = 256 << 10 };
-
-struct store_call *store_compare(struct store_client *c, const struct store_attempt *a, struct bytes id,
-                                 struct bytes want, const struct store_events *ev, void *ctx)
-{
-    struct store_call *call = get_message(c, a, "compare", id, store_read_compare, ev, ctx);
-    call->want = want;
-    call->reply_max = MIN(want.len * 2 + COPY_ROOM, (size_t) LIMIT_REPLY_BODY);
-    if (!call->doomed)
+    if (store_call_message(call, a, id))
         store_call_go(call, a, "GET", NULL, 0);
     return call;
 }
@@ -419,23 +425,5 @@ struct store_call *store_ingest(struct store_client *c, const struct store_attem
     }
     store_path_url(&c->names.own, "/messages:ingest", &call->url);
     store_call_go(call, a, "POST", parts, count);
-    return call;
-}
-
-static void read_alive(struct store_call *call, struct store_result *r, struct err *err)
-{
-    struct json_field f[] = { { "hl7V2Messages", { 0 } } };
-    if (!store_read_object(buf_bytes(call->reply), f, 1, ERR_BAD_REPLY, r, err))
-        return;
-    if (f[0].value.kind != JSON_NONE && f[0].value.kind != JSON_ARRAY)
-        store_read_fail(r, err, ERR_BAD_REPLY, "hl7V2Messages is no array");
-}
-
-struct store_call *store_prove_alive(struct store_client *c, const struct store_attempt *a,
-                                     const struct store_events *ev, void *ctx)
-{
-    struct store_call *call = store_call_new(c, "look at the store", read_alive, ev, ctx);
-    store_path_url(&c->names.own, "/messages?pageSize=1", &call->url);
-    store_call_go(call, a, "GET", NULL, 0);
     return call;
 }

@@ -116,10 +116,23 @@ struct store_call *store_prove_alive(struct store_client *c, const struct store_
 /*
  * GET message id, RAW_ONLY, and compare its bytes (not its base64) with those
  * of `want` (base64, borrowed until the end). OK: the same; DIFFERENT: others;
- * NOT_FOUND and the rest as fetch. Reads at most what `want` can need; a longer copy is DIFFERENT.
+ * NOT_FOUND and the rest as fetch. Not there under id: looked for once more
+ * under the id that its content gives it, if that is another. Reads at most what `want` can need; a longer copy is DIFFERENT.
  */
 struct store_call *store_compare(struct store_client *c, const struct store_attempt *a, struct bytes id,
                                  struct bytes want, const struct store_events *ev, void *ctx);
+
+/*
+ * The cheapest calls that show that a target is back and lets us in.
+ * Source: list of one message; where that is FORBIDDEN (a role with .get
+ * alone), one GET of an id that no message has: the API's 404 is OK.
+ * Destination: an ingest of no message, which permission and store are looked
+ * at before it is refused: that refusal (400) is OK. Nothing can be created.
+ */
+struct store_call *store_probe_source(struct store_client *c, const struct store_attempt *a,
+                                      const struct store_events *ev, void *ctx);
+struct store_call *store_probe_dest(struct store_client *c, const struct store_attempt *a,
+                                    const struct store_events *ev, void *ctx);
 
 void store_cancel(struct store_call *call);    /* no callback any more */
 

@@ -316,6 +316,65 @@ static void a_live_store_answers_a_list(void **state)
     assert_int_equal(last.class, ERR_NOT_API);
 }
 
+static void a_copy_is_looked_for_by_its_content_too(void **state)
+{
+    CLEANUP(buf_fini) struct buf id = { 0 }, path = { 0 }, reply = { 0 };
+    struct store_body *b = store_body_take(bodies);
+    (void) state;
+    b->data = BYTES_LIT("TVNI");
+    store_body_content_id(b, &id);
+    buf_printf(&path, "/v1/" STORE "/messages/%s?view=RAW_ONLY", buf_str(&id));
+    store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), &events, NULL);
+    fake_reply(fake_last(), 404, NULL, NULL, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}");
+    assert_int_equal(done_count, 0);
+    assert_string_equal(buf_str(&fake_last()->path), buf_str(&path));
+    assert_true(fake_sent(fake_last(), "authorization: Bearer tok\n"));
+    buf_printf(&reply, "{\"name\":\"" STORE "/messages/%s\",\"data\":\"TVNI\"}", buf_str(&id));
+    fake_reply(fake_last(), 200, NULL, NULL, buf_str(&reply));
+    assert_int_equal(done_count, 1);
+    assert_int_equal(last.class, ERR_OK);
+    assert_int_equal(last.token_gen, 7);
+    /* asked for by that id already: one look is enough */
+    store_compare(client, &attempt, buf_bytes(&id), BYTES_LIT("TVNI"), &events, NULL);
+    fake_reply(fake_last(), 404, NULL, NULL, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}");
+    assert_int_equal(done_count, 2);
+    assert_int_equal(last.class, ERR_NOT_FOUND);
+    store_body_give(bodies, b);
+}
+
+static void probes_show_who_lets_us_in(void **state)
+{
+    static const char *const missing = "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}";
+    static const char *const forbidden = "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\"}}";
+    (void) state;
+    store_probe_source(client, &attempt, &events, NULL);
+    fake_reply(fake_last(), 200, NULL, NULL, "{}");
+    assert_int_equal(last.class, ERR_OK);
+    store_probe_source(client, &attempt, &events, NULL);
+    fake_reply(fake_last(), 404, NULL, NULL, missing);
+    assert_int_equal(last.class, ERR_NOT_FOUND);
+    store_probe_source(client, &attempt, &events, NULL);
+    fake_reply(fake_last(), 403, NULL, NULL, forbidden);
+    assert_int_equal(done_count, 2);
+    fake_reply(fake_last(), 404, NULL, NULL, missing);
+    assert_int_equal(last.class, ERR_OK);
+    store_probe_source(client, &attempt, &events, NULL);
+    fake_reply(fake_last(), 403, NULL, NULL, forbidden);
+    fake_reply(fake_last(), 403, NULL, NULL, forbidden);
+    assert_int_equal(last.class, ERR_FORBIDDEN);
+    store_probe_dest(client, &attempt, &events, NULL);
+    assert_string_equal(buf_str(&fake_last()->body), "{\"message\":{}}");
+    fake_reply(fake_last(), 400, NULL, NULL, "{\"error\":{\"code\":400,\"status\":\"INVALID_ARGUMENT\"}}");
+    assert_int_equal(last.class, ERR_OK);
+    store_probe_dest(client, &attempt, &events, NULL);
+    fake_reply(fake_last(), 400, NULL, NULL, "<html>");
+    assert_int_equal(last.class, ERR_NOT_API);
+    store_probe_dest(client, &attempt, &events, NULL);
+    fake_reply(fake_last(), 403, NULL, NULL, forbidden);
+    assert_int_equal(last.class, ERR_FORBIDDEN);
+    assert_int_equal(done_count, 7);
+}
+
 static void after_a_cancel_nothing_is_heard(void **state)
 {
     (void) state;
@@ -414,7 +473,8 @@ int main(void)
         T(errors_keep_class_wait_and_a_text_without_content), T(long_replies_wait_for_a_grant),
         T(a_long_error_page_is_cut), T(an_ingest_sends_the_same_base64), T(ingest_replies_are_judged),
         T(what_is_too_large_is_never_sent), T(a_token_cannot_smuggle_a_header), T(a_copy_is_compared_by_its_bytes),
-        T(a_live_store_answers_a_list), T(after_a_cancel_nothing_is_heard), T(pages_are_walked),
+        T(a_live_store_answers_a_list), T(a_copy_is_looked_for_by_its_content_too),
+        T(probes_show_who_lets_us_in), T(after_a_cancel_nothing_is_heard), T(pages_are_walked),
         T(stores_and_datasets_are_made), T(nothing_is_allocated_per_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
