@@ -18,12 +18,13 @@ static const char marker[] = ".hl7relay-demo";
 /* A few of every hundred requests go wrong. A reset takes a whole connection with all that is under way on
  * it, so it is rarer. No lost acknowledgements here: each would cost a lease's length. */
 static const char fault_rules[] =
-    "get:429:p=0.03\ningest:429:p=0.02\n"
-    "get:503:p=0.02\ningest:503:p=0.03\n"
-    "get:reset:p=0.0005\ningest:reset:p=0.0005\ningest:lost:p=0.0005\n"
-    "get:truncate:p=0.002\nget:html:p=0.002\ningest:cut:p=0.0005\nget:wrong_name:p=0.001\n"
-    "stores:slow:p=0.01,ms=20-120\n"
-    "stream:duplicate:p=0.02\nstream:reorder:p=0.05\n";
+    "{\"rules\": [\n"
+    "  \"get:429:p=0.03\", \"ingest:429:p=0.02\", \"get:503:p=0.02\", \"ingest:503:p=0.03\",\n"
+    "  \"get:reset:p=0.0005\", \"ingest:reset:p=0.0005\", \"ingest:lost:p=0.0005\", \"ingest:cut:p=0.0005\",\n"
+    "  \"get:truncate:p=0.002\", \"get:html:p=0.002\", \"get:wrong_name:p=0.001\",\n"
+    "  \"stores:slow:p=0.01,ms=20-120\", \"stream:duplicate:p=0.02\", \"stream:reorder:p=0.05\"\n"
+    "]}\n";
+static const char no_faults[] = "{\"rules\": []}\n";
 
 void demo_path(const struct demo *d, const char *inside, struct buf *out)
 {
@@ -86,8 +87,8 @@ static bool start_cloud(struct demo *d, struct err *err)
     CLEANUP(buf_fini) struct buf data = { 0 }, out = { 0 }, faults = { 0 }, port = { 0 }, address = { 0 }, seed = { 0 };
     demo_path(d, DEMO_CLOUD_DIR, &data);
     demo_path(d, "cloud.log", &out);
-    demo_path(d, "faults.txt", &faults);
-    TRY(child_write_file(buf_str(&faults), d->faults ? BYTES_LIT(fault_rules) : BYTES_LIT("\n"), err));
+    demo_path(d, "faults.json", &faults);
+    TRY(child_write_file(buf_str(&faults), bytes_str(d->faults ? fault_rules : no_faults), err));
     buf_printf(&address, "127.0.0.1:%u", child_free_port(8085));
     buf_printf(&seed, "%llu", (unsigned long long) d->seed);
     const char *const argv[] = {
@@ -240,8 +241,8 @@ bool demo_world_end_faults(struct demo *d, struct err *err)
     if (!d->faults)
         return true;
     CLEANUP(buf_fini) struct buf faults = { 0 };
-    demo_path(d, "faults.txt", &faults);
-    TRY(child_write_file(buf_str(&faults), BYTES_LIT("\n"), err));
+    demo_path(d, "faults.json", &faults);
+    TRY(child_write_file(buf_str(&faults), bytes_str(no_faults), err));
     child_signal(&d->cloud, SIGHUP);
     return true;
 }

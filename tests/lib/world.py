@@ -94,7 +94,7 @@ class World:
         self.cloud = self.relay = None
         self.port = 0
         self.status_port = 0
-        self.write('faults.txt', '\n')
+        self.write('faults.json', '{"rules": []}')
 
     def __enter__(self):
         self.start_cloud()
@@ -125,7 +125,7 @@ class World:
     # ---- the local cloud ----
 
     def start_cloud(self):
-        args = ['emulate', '--host-port', '127.0.0.1:%d' % self.port, '--fault-file', self.path('faults.txt')]
+        args = ['emulate', '--host-port', '127.0.0.1:%d' % self.port, '--fault-file', self.path('faults.json')]
         args += ['--data-dir', self.path('cloud')] if self.durable else []
         args += ['--accept-all-stores', self.accept_all] if self.accept_all else []
         self.cloud = Process(args + self.cloud_args, self.path('cloud.log'))
@@ -147,7 +147,7 @@ class World:
 
     def faults(self, *rules):
         """From now on these rules are in force, and no others."""
-        self.write('faults.txt', '\n'.join(rules) + '\n')
+        self.write('faults.json', json.dumps({'rules': list(rules)}))
         self.cloud.signal(signal.SIGHUP)
 
     def furnish(self, ack_deadline=10, source=None, dest=None):
