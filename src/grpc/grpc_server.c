@@ -192,6 +192,8 @@ static void on_data(void *ctx, struct bytes data)
         else if (!compressed || unpack(s, &message))
             take_message(s, message);
     }
+    if (s->request != NULL && !net_request_hold(s->request, s->framing.part.len + s->unary.len))
+        fail(s, GRPC_RESOURCE_EXHAUSTED, "the server holds too many request bytes at this moment");
     s->busy--;
     release(s);
 }

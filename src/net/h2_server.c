@@ -372,12 +372,18 @@ static void h2_drain(struct serve_conn *c)
 
 static us_t h2_deadline(const struct serve_conn *c)
 {
-    return list_is_empty(&c->requests) ? c->heard_us + LIMIT_SERVER_IDLE_S * US_PER_S : US_NEVER;
+    if (list_is_empty(&c->requests))
+        return c->heard_us + LIMIT_SERVER_IDLE_S * US_PER_S;
+    /* A client that gives no window holds replies in our memory. Open streams may wait as long as they like. */
+    return c->owed > 0 ? MAX(c->sent_us, c->heard_us) + LIMIT_SERVER_STALL_S * US_PER_S : US_NEVER;
 }
 
 static void h2_expire(struct serve_conn *c)
 {
-    h2_drain(c);
+    if (list_is_empty(&c->requests))
+        h2_drain(c);
+    else
+        serve_kill(c);
 }
 
 static void h2_fini(struct serve_conn *c)

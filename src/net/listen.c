@@ -181,7 +181,7 @@ void net_listener_adopt(struct net_listener *n, int fd)
     c->magic = SERVE_MAGIC;
     c->listener = n;
     c->timer.fn = on_timer;
-    c->heard_us = c->moved_us = loop_now(n->loop);
+    c->heard_us = c->moved_us = c->sent_us = loop_now(n->loop);
     list_init(&c->requests);
     list_push_back(&n->conns, &c->link);
     c->conn = conn_start_server(n->loop, fd, n->tls, &conn_events, c);
@@ -197,6 +197,9 @@ static void note_progress(struct serve_conn *c)
     if (taken != c->out_seen || conn_unsent(c->conn) == 0)
         c->moved_us = loop_now(c->listener->loop);
     c->out_seen = taken;
+    if (conn_bytes_out(c->conn) != c->sent_seen)
+        c->sent_us = loop_now(c->listener->loop);
+    c->sent_seen = conn_bytes_out(c->conn);
 }
 
 static void settle(struct serve_conn *c)

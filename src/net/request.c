@@ -28,10 +28,20 @@ struct net_request *serve_request_take(struct serve_conn *c)
     return r;
 }
 
-static void give_back_body(struct net_request *r)
+/* Counts what the request keeps in memory; false: the port holds too much. */
+static bool hold(struct net_request *r)
 {
-    r->conn->listener->bodies_held -= r->body_held;
-    r->body_held = 0;
+    struct net_listener *n = r->conn->listener;
+    size_t now = r->text.len + r->body.len + r->handler_held;
+    n->held += now - r->held;
+    r->held = now;
+    return n->held <= LIMIT_SERVER_BODIES;
+}
+
+static void give_back(struct net_request *r)
+{
+    r->conn->listener->held -= r->held;
+    r->held = 0;
     gunzip_free(TAKE(r->gunzip));
 }
 
@@ -57,7 +67,8 @@ void serve_request_free(struct net_request *r)
     CHECK_MAGIC(r, REQUEST_MAGIC);
     CHECK(!r->open);
     struct net_listener *n = r->conn->listener;
-    give_back_body(r);
+    give_back(r);
+    r->conn->owed -= r->owed;
     mem_free(r->trailers);
     list_remove(&r->conn->requests, &r->link);
     shrink(&r->text);
@@ -156,6 +167,8 @@ void serve_request_route(struct net_request *r)
     r->is_head = bytes_eq_str(r->method, "HEAD");
     if (r->bad == 0 && said.len > 0 && !bytes_to_u64(said, &length))
         r->bad = 400;
+    if (!hold(r) && r->bad == 0)
+        r->bad = 503;
     if (r->bad != 0) {
         serve_request_refuse(r, r->bad);
         return;
@@ -182,7 +195,6 @@ void serve_request_route(struct net_request *r)
 
 static void buffer_body(struct net_request *r, struct bytes data)
 {
-    struct net_listener *n = r->conn->listener;
     uint16_t bad = 0;
     if (data.len > r->route.body_max - r->body_came) {
         bad = 413;
@@ -192,9 +204,7 @@ static void buffer_body(struct net_request *r, struct bytes data)
     } else {
         buf_append(&r->body, data);
     }
-    n->bodies_held += r->body.len - r->body_held;
-    r->body_held = r->body.len;
-    if (bad == 0 && n->bodies_held > LIMIT_SERVER_BODIES)
+    if (!hold(r) && bad == 0)
         bad = 503;
     r->body_came += data.len;
     if (bad != 0)
@@ -288,7 +298,33 @@ void net_request_watch(struct net_request *r, const struct net_request_events *e
     r->ctx = ctx;
 }
 
+bool net_request_hold(struct net_request *r, size_t bytes)
+{
+    CHECK_MAGIC(r, REQUEST_MAGIC);
+    r->handler_held = bytes;
+    return hold(r);
+}
+
 /* ---- reply ------------------------------------------------------------ */
+
+/* A line feed in a value would begin a field, or a reply, of the client's choosing. */
+static void send_harmless(struct net_request *r, uint16_t status, const struct net_header *headers, size_t count,
+                          size_t body_len)
+{
+    struct net_header safe[LIMIT_REPLY_HEADERS];
+    CLEANUP(buf_fini) struct buf text = { 0 };
+    for (size_t i = 0; i < count; i++)
+        buf_append(&text, headers[i].value);
+    char *at = text.ptr;
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char) at[i] < 0x20 || at[i] == 0x7f)
+            at[i] = ' ';
+    for (size_t i = 0; i < count; i++) {
+        safe[i] = (struct net_header) { headers[i].name, { at, headers[i].value.len } };
+        at += headers[i].value.len;
+    }
+    r->conn->proto->begin(r, status, safe, count, body_len);
+}
 
 static void begin(struct net_request *r, uint16_t status, const struct net_header *headers, size_t count,
                   size_t body_len)
@@ -296,8 +332,14 @@ static void begin(struct net_request *r, uint16_t status, const struct net_heade
     CHECK_MAGIC(r, REQUEST_MAGIC);
     CHECK(!r->begun && status >= 200 && status <= 599 && count <= LIMIT_REPLY_HEADERS);
     r->begun = true;
-    if (!r->conn->dead)
-        r->conn->proto->begin(r, status, headers, count, body_len);
+    if (r->conn->dead)
+        return;
+    for (size_t i = 0; i < count; i++)
+        if (!net_header_value_ok(headers[i].value)) {
+            send_harmless(r, status, headers, count, body_len);
+            return;
+        }
+    r->conn->proto->begin(r, status, headers, count, body_len);
 }
 
 /* The handler's last call: it has no business with the request any more. */
@@ -305,7 +347,9 @@ static void end(struct net_request *r, const struct net_header *trailers, size_t
 {
     r->open = false;
     r->out_end = true;
-    give_back_body(r);
+    give_back(r);
+    r->owed = true;
+    r->conn->owed++;
     if (!r->conn->dead)
         r->conn->proto->end(r, trailers, count);
 }

@@ -47,11 +47,15 @@ bool net_request_is_h2(const struct net_request *r);
 bool net_request_is_tls(const struct net_request *r);
 struct loop *net_request_loop(const struct net_request *r);
 
+/* How many bytes a stream handler keeps of this request at present; with the bodies and heads that the port keeps
+ * they are bounded (LIMIT_SERVER_BODIES). False: too many, the handler should refuse the request. */
+bool net_request_hold(struct net_request *r, size_t bytes);
+
 /* Set by the handler; may be set again. Without it nothing is told. */
 void net_request_watch(struct net_request *r, const struct net_request_events *events, void *ctx);
 
-/* status (200 and more), extra headers with lower-case names (content-length and date are added), whole body
- * (copied; not sent for HEAD). The request is gone after. */
+/* status (200 and more), extra headers with lower-case names (content-length and date are added; a control character
+ * in a value goes out as a space), whole body (copied; not sent for HEAD). The request is gone after. */
 void net_reply(struct net_request *r, uint16_t status, const struct net_header *headers, size_t headers_count,
                struct bytes body);
 /* Before net_reply(): its body may go out as gzip when it is over 1 KiB and the client takes it. It costs

@@ -68,7 +68,9 @@ struct serve_conn {
     struct loop_timer timer;
     us_t heard_us;                 /* last byte read */
     us_t moved_us;                 /* last time the socket took bytes, or had none to take */
-    uint64_t out_seen;
+    us_t sent_us;                  /* last time it gave the socket anything */
+    uint64_t out_seen, sent_seen;
+    uint32_t owed;                 /* requests that are answered and not sent to their end */
     bool open;                     /* handshake done */
     bool dead;                     /* to be taken apart by the hook */
     bool finish;                   /* to be ended once everything has left */
@@ -90,7 +92,7 @@ struct net_listener {
     struct list conns;
     struct list dirty;             /* connections with something to do at the end of the pass */
     struct list spare;             /* requests for reuse */
-    size_t bodies_held;
+    size_t held;                   /* bytes of requests: LIMIT_SERVER_BODIES */
     bool draining;
     int64_t date_s;                /* what `date` says */
     char date[32];
@@ -116,7 +118,7 @@ struct net_request {
     bool ended;                    /* the peer's side is over */
     struct buf body;
     size_t body_came;              /* bytes on the wire */
-    size_t body_held;              /* counted in listener->bodies_held */
+    size_t held, handler_held;     /* counted in listener->held; the handler's part of it */
     struct gunzip *gunzip;
 
     /* handler */
@@ -125,7 +127,7 @@ struct net_request {
     void *ctx;
 
     /* reply */
-    bool begun, may_gzip;
+    bool begun, may_gzip, owed;
     struct buf out;                /* out_at of it have been taken */
     size_t out_at;
     bool out_end;                  /* nothing more will be appended */

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/mem.h"
+#include "net/percent.h"
 
 #include <sys/socket.h>
 
@@ -38,6 +39,15 @@ static void size(void *ctx, struct net_request *r)
     if (bytes_eq_str(net_request_path(r), "/gzip"))
         net_reply_may_gzip(r);
     net_reply(r, 200, &plain, 1, buf_bytes(&out));
+}
+
+static void header(void *ctx, struct net_request *r)
+{
+    CLEANUP(buf_fini) struct buf value = { 0 };
+    ((struct served *) ctx)->requests++;
+    CHECK(percent_decode(net_request_query(r), true, &value));
+    struct net_header h = { BYTES_LIT("x-value"), buf_bytes(&value) };
+    net_reply(r, 200, &h, 1, bytes_of(NULL, 0));
 }
 
 static void on_gone(void *ctx)
@@ -141,6 +151,7 @@ static struct net_route route(void *ctx, const struct net_request *r)
         { "/echo", { NET_BUFFERED, 16 << 20, echo, NULL } },  { "/fail", { NET_BUFFERED, 1000, fail, NULL } },
         { "/size", { NET_BUFFERED, 1000, size, NULL } },      { "/gzip", { NET_BUFFERED, 1000, size, NULL } },
         { "/kept", { NET_BUFFERED, 16 << 20, keep, NULL } },  { "/reset", { NET_BUFFERED, 1000, reset, NULL } },
+        { "/header", { NET_BUFFERED, 1000, header, NULL } },
         { "/cut", { NET_BUFFERED, 1000, cut, NULL } },        { "/half", { NET_BUFFERED, 1000, half, NULL } },
         { "/small", { NET_BUFFERED, 1000, echo, NULL } },     { "/pieces", { NET_STREAM, 0, stream, NULL } },
         { "/flood", { NET_STREAM, 0, stream, NULL } },

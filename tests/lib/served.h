@@ -8,6 +8,7 @@
  *   /pieces  a stream: what comes goes back in pieces, ends with trailers
  *   /flood?n n bytes in pieces of 64 KiB, the next when the last has left
  *   /small   the body back, 1,000 bytes at most
+ *   /header?v  x-value: v decoded
  *   /reset  /cut   the faults, after the body      /half   200, some bytes, then the reset
  */
 #ifndef LIB_SERVED_H

@@ -409,6 +409,16 @@ static void refuses_what_is_not_http(void **state UNUSED)
     client_stop(&c);
 }
 
+static void a_value_cannot_become_a_field(void **state UNUSED)
+{
+    struct client c;
+    client_start(&c);
+    say(&c, "GET /header?a%0D%0Aset-cookie:+b%0A HTTP/1.1\r\nHost: h\r\n\r\n");
+    UNTIL(&c, heard(&c, "\r\n\r\n"));
+    assert_true(heard(&c, "\r\nx-value: a  set-cookie: b \r\n"));
+    client_stop(&c);
+}
+
 static void drains(void **state UNUSED)
 {
     struct client idle, busy;
@@ -507,6 +517,7 @@ int main(void)
         TEST(a_peer_that_leaves_is_told),
         TEST(faults_cut_the_connection),
         TEST(refuses_what_is_not_http),
+        TEST(a_value_cannot_become_a_field),
         TEST(drains),
         TEST(freeing_the_port_tells_open_requests),
         TEST(speaks_tls),
