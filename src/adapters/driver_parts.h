@@ -1,0 +1,102 @@
+/*
+ * The driver's inside, shared by its files and by nobody else:
+ *
+ *      driver.c         tables, feeding, the task that takes actions
+ *      source_pubsub.c  deliveries in; extensions, acknowledgements, releases out
+ *      do_attempt.c     fetch, ingest, proof, probe: an action becomes a call, its end an event
+ *      do_bury.c        dead letters and skip records
+ *      outcome.c        outcomes and notices become counters and log lines
+ */
+#ifndef ADAPTERS_DRIVER_PARTS_H
+#define ADAPTERS_DRIVER_PARTS_H
+
+#include "adapters/driver.h"
+#include "base/limits.h"
+#include "relay/stats.h"
+
+/* One lease: what Pub/Sub wants to hear about again. Ids of usual length lie inside. */
+enum { LEASE_ACK_ID_INLINE = 256, LEASE_MESSAGE_ID_MAX = 48 };
+
+struct lease {
+    uint16_t ack_id_len;
+    uint8_t message_id_len;
+    char message_id[LEASE_MESSAGE_ID_MAX];
+    char ack_id[LEASE_ACK_ID_INLINE];
+    char *ack_id_long;             /* owned; NULL: it is inside */
+    us_t published_wall_us;        /* 0: not told */
+    struct list_link by_age;       /* d->leases_by_age, oldest arrival first */
+};
+
+/* The attempt under way of the job in this slot, and what its outcome line tells of the others. */
+struct attempt {
+    struct driver *driver;
+    relay_id job;
+    enum relay_op op;
+    enum relay_target target;
+    struct store_call *call;       /* NULL: none (or a sink's) */
+    struct store_body *body;       /* OP_FETCH: being filled; OP_INGEST, OP_PROVE: read */
+    us_t started_us;
+    bool open;                     /* an EV_DONE is owed */
+    struct list_link late;         /* on d->late: it ended before it could be sent */
+    struct relay_answer late_answer;
+    uint64_t granted;              /* OP_FETCH: beyond the first window */
+    uint16_t source_id_len;
+    char source_id[LIMIT_MESSAGE_ID_LEN];
+    /* of the job, kept from attempt to attempt */
+    us_t fetch_us, ingest_us;      /* duration of the successful ones */
+    size_t message_bytes;
+    char ack[3], nack_where[24];
+    struct buf other_id;           /* id under which the destination says it stored the message */
+};
+
+struct driver {
+    struct driver_conf conf;
+    struct relay *relay;
+    struct loop_task task;
+    struct loop_timer tick;
+    struct auth_watcher auth_watcher;
+    struct pull_stream *pull;
+    struct ack_batch *acks;
+    struct slots leases;
+    struct list leases_by_age;
+    struct attempt **attempts;     /* by job slot; made as slots appear, kept for reuse */
+    uint32_t attempts_count;
+    struct attempt probe[RELAY_TARGETS];
+    struct list late;              /* attempts that ended while actions are taken: fed after those */
+    struct driver_facts facts;
+    us_t notice_since_us[RELAY_TARGETS][RELAY_NOTICES];    /* 0: off */
+    uint64_t extensions_seen, leases_lost_seen;    /* what was published already */
+};
+
+/* driver.c */
+void driver_feed(struct driver *d, const struct relay_event *ev);
+struct attempt *driver_attempt(struct driver *d, relay_id job);
+
+/* source_pubsub.c */
+void driver_source_open(struct driver *d);
+void driver_source_close(struct driver *d);
+void driver_source_extend(struct driver *d, const struct relay_action *a);
+void driver_source_ack(struct driver *d, const struct relay_action *a);
+void driver_source_release(struct driver *d, const struct relay_action *a);
+void driver_source_forget(struct driver *d, relay_id lease);
+void driver_source_probe(struct driver *d);
+struct bytes driver_lease_message_id(const struct driver *d, relay_id lease);
+
+/* do_attempt.c */
+void driver_attempt_start(struct driver *d, const struct relay_action *a);
+void driver_attempt_grant(struct driver *d, const struct relay_action *a);
+void driver_attempt_cancel(struct attempt *at);
+void driver_attempt_done(struct attempt *at, const struct relay_answer *answer);
+/* The same once the actions at hand are done: their names would not outlive a feed. */
+void driver_attempt_done_late(struct attempt *at, const struct relay_answer *answer);
+
+/* do_bury.c */
+void driver_bury(struct driver *d, struct attempt *at, const struct relay_action *a);
+void driver_bury_probe(struct driver *d, struct attempt *at);
+
+/* outcome.c */
+void driver_outcome(struct driver *d, const struct relay_action *a);
+void driver_notice(struct driver *d, const struct relay_action *a);
+void driver_count_request(struct driver *d, const struct attempt *at, const struct relay_answer *answer);
+
+#endif

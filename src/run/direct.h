@@ -1,0 +1,35 @@
+/*
+ * The direct run: one process, one loop, one engine.
+ *
+ *   start: configuration -> first token -> pull          (a fault here ends the process: nothing was taken)
+ *   run:   until SIGTERM, or the subscription was quiet for until_empty_us
+ *   stop:  drain (a second signal: leave fast), the ledger, exit
+ */
+#ifndef RUN_DIRECT_H
+#define RUN_DIRECT_H
+
+#include "conf/config.h"
+#include "obs/log.h"
+
+struct direct_conf {
+    const struct config *config;
+    /* SIGHUP: the configuration read anew, for the run to free; NULL and why: the old one stays in force. */
+    struct config *(*reload)(void *ctx, struct err *err);
+    void *ctx;
+    enum log_format log_format;
+    enum log_severity log_level;
+    bool log_colour;
+    us_t until_empty_us;       /* 0: never */
+    bool storm_guard;
+};
+
+enum direct_end {
+    DIRECT_STOPPED,            /* a clean drain, or quiet for until_empty_us */
+    DIRECT_STOPPED_DEAD,       /* the same with until_empty, and dead letters were written */
+    DIRECT_INTERRUPTED,        /* a second signal */
+    DIRECT_FAILED              /* could not start: err */
+};
+
+enum direct_end direct_run(const struct direct_conf *conf, struct err *err);
+
+#endif
