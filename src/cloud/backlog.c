@@ -445,3 +445,35 @@ void cloud_sub_remove(struct cloud_pubsub *p, struct cloud_sub *s)
     mem_free(s->name);
     mem_free(s);
 }
+
+static bool count_row(void *ctx, struct bytes key UNUSED, struct bytes value UNUSED)
+{
+    ++*(uint64_t *) ctx;
+    return true;
+}
+
+/* What is durable and not acknowledged, and how much of it is out with a consumer: for tests and people.
+ * Always both, so 0 is written as a field too. */
+void cloud_sub_backlog(struct cloud_unary *u, struct bytes request)
+{
+    struct cloud_sub *s = cloud_sub_named(u, request, 1);
+    if (s == NULL)
+        return;
+    CLEANUP(buf_fini) struct buf prefix = { 0 }, response = { 0 };
+    cloud_db_key_u64(&prefix, s->number);
+    struct cloud_db_range range = { .table = CLOUD_DB_BACKLOG, .prefix = buf_bytes(&prefix), .keys_only = true };
+    uint64_t counts[2] = { 0 };
+    struct err err = { 0 };
+    if (!cloud_db_scan(u->cloud->db, &range, count_row, &counts[0], &err)) {
+        cloud_unary_disk(u, &err);
+        return;
+    }
+    for (uint32_t i = 0; i < s->due.count; i++)
+        if (CONTAINER_OF(s->due.entries[i], struct cloud_entry, due)->state == CLOUD_ENTRY_LEASED)
+            counts[1]++;
+    for (uint32_t i = 0; i < 2; i++) {
+        cloud_wire_put_varint(&response, (uint64_t) (i + 1) << 3 | CLOUD_WIRE_VARINT);
+        cloud_wire_put_varint(&response, counts[i]);
+    }
+    cloud_unary_ok(u, buf_bytes(&response));
+}

@@ -16,6 +16,7 @@ struct cloud_http_pubsub {
 
 enum method_id {
 #define METHOD(service, name, fn, verb, url, to, request, response) M_##name,
+#define REST_METHOD METHOD
 #include "cloud/pubsub_methods.def"
 #undef METHOD
     METHODS
@@ -23,6 +24,7 @@ enum method_id {
 
 static const struct route_row rows[] = {
 #define METHOD(service, name, fn, verb, url, to, request, response) { verb, url, M_##name },
+#define REST_METHOD METHOD
 #include "cloud/pubsub_methods.def"
 #undef METHOD
 };
@@ -34,6 +36,7 @@ static const struct {
 } methods[METHODS] = {
 #define METHOD(service, name, fn, verb, url, to, request, response) \
     { fn, to, CLOUD_MESSAGE_##request, CLOUD_MESSAGE_##response },
+#define REST_METHOD METHOD
 #include "cloud/pubsub_methods.def"
 #undef METHOD
 };

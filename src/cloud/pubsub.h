@@ -204,7 +204,7 @@ cloud_unary_fn cloud_topic_create, cloud_topic_update, cloud_topic_get, cloud_to
     cloud_topic_delete, cloud_topic_publish;
 cloud_unary_fn cloud_pubsub_not_offered;
 cloud_unary_fn cloud_sub_create, cloud_sub_get, cloud_sub_update, cloud_sub_list, cloud_sub_delete,
-    cloud_sub_pull, cloud_sub_acknowledge, cloud_sub_modify_deadline;
+    cloud_sub_pull, cloud_sub_backlog, cloud_sub_acknowledge, cloud_sub_modify_deadline;
 
 /* streaming_pull.c */
 struct grpc_stream;

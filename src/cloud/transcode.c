@@ -105,6 +105,10 @@ MESSAGE(modify_deadline,
     { "subscription", 1, K_TEXT }, { "ackDeadlineSeconds", 3, K_INT32 },
     { "ackIds", 4, K_TEXT, .repeated = true });
 
+/* Ours: not in pubsub.proto. */
+MESSAGE(backlog,
+    { "unacked", 1, K_INT64 }, { "leased", 2, K_INT64 });
+
 static const struct message *const messages[CLOUD_MESSAGES] = {
     [CLOUD_MESSAGE_topic] = &topic, [CLOUD_MESSAGE_update_topic] = &update_topic,
     [CLOUD_MESSAGE_topic_request] = &topic_request, [CLOUD_MESSAGE_list_project] = &list_project,
@@ -115,7 +119,8 @@ static const struct message *const messages[CLOUD_MESSAGES] = {
     [CLOUD_MESSAGE_subscription_request] = &subscription_request,
     [CLOUD_MESSAGE_list_subscriptions] = &list_subscriptions, [CLOUD_MESSAGE_pull] = &pull,
     [CLOUD_MESSAGE_pulled] = &pulled, [CLOUD_MESSAGE_acknowledge] = &acknowledge,
-    [CLOUD_MESSAGE_modify_deadline] = &modify_deadline, [CLOUD_MESSAGE_empty] = &nothing
+    [CLOUD_MESSAGE_modify_deadline] = &modify_deadline, [CLOUD_MESSAGE_backlog] = &backlog,
+    [CLOUD_MESSAGE_empty] = &nothing
 };
 
 /* --- JSON in --- */

@@ -14,7 +14,8 @@ enum cloud_message {
     CLOUD_MESSAGE_list_topic, CLOUD_MESSAGE_list_topics, CLOUD_MESSAGE_list_names, CLOUD_MESSAGE_publish,
     CLOUD_MESSAGE_published, CLOUD_MESSAGE_subscription, CLOUD_MESSAGE_update_subscription,
     CLOUD_MESSAGE_subscription_request, CLOUD_MESSAGE_list_subscriptions, CLOUD_MESSAGE_pull, CLOUD_MESSAGE_pulled,
-    CLOUD_MESSAGE_acknowledge, CLOUD_MESSAGE_modify_deadline, CLOUD_MESSAGE_empty, CLOUD_MESSAGES
+    CLOUD_MESSAGE_acknowledge, CLOUD_MESSAGE_modify_deadline, CLOUD_MESSAGE_backlog,
+    CLOUD_MESSAGE_empty, CLOUD_MESSAGES
 };
 
 /* json: an object; empty is {}. Class BAD_INPUT with Google's sentence for an unknown field or a wrong value. */
