@@ -47,10 +47,11 @@ struct admin_snapshot {
     struct admin_check check[ADMIN_CHECKS];
 };
 
+/* Also the moment to bring gauges up to date: metrics are read after it. */
 typedef void admin_snapshot_fn(void *ctx, struct admin_snapshot *ret);
 
 struct admin_conf {
-    const char *host;             /* literal address; loopback unless the operator says otherwise */
+    const char *host;             /* literal address; loopback unless the operator says otherwise; NULL: no port, see adopt */
     uint16_t port;                /* 0: any free one */
     bool prometheus;              /* false: /metrics is 404 */
     const struct metrics *metrics;
@@ -62,6 +63,8 @@ struct admin_conf {
 struct admin_server;
 
 struct admin_server *admin_server_make(struct loop *l, const struct admin_conf *conf, struct err *err);
+/* Serves a connected socket (a socketpair's end, an inherited one). Takes the descriptor. */
+void admin_server_adopt(struct admin_server *s, int fd);
 uint16_t admin_server_port(const struct admin_server *s);
 void admin_server_free(struct admin_server *s);
 
