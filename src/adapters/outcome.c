@@ -158,11 +158,13 @@ void driver_notice(struct driver *d, const struct relay_action *a)
     }
     struct log_field notice = LOG_CODE("notice", driver_notice_code(a->notice));
     struct log_field target = LOG_CODE("target", label_text(LABELS_ENDPOINT, (unsigned) a->target));
-    if (a->on)
-        LOG(d->conf.log, NOTICE_ON, notice, target, LOG_CODE("class", err_name(a->answer.class)),
-            LOG_INT("status", a->answer.http), LOG_NAME("message", a->name));
-    else
+    if (!a->on)
         LOG(d->conf.log, NOTICE_OFF, notice, target);
+    else if (a->name.len > 0)
+        LOG(d->conf.log, NOTICE_ON, notice, target, LOG_NAME("message", a->name));
+    else
+        LOG(d->conf.log, NOTICE_ON, notice, target, LOG_CODE("class", err_name(a->answer.class)),
+            LOG_INT("status", a->answer.http));
 }
 
 static void publish_targets(struct metrics *m, const struct relay_stats *s)

@@ -13,6 +13,7 @@ enum {
     RELOAD = OPT_RELOAD,
     LATER = OPT_LATER,
     SECRET = OPT_SECRET,
+    WHOLE = OPT_WHOLE,
     BUILT = 0
 };
 
@@ -195,7 +196,7 @@ static enum opt_wrong set_list(struct opt_values *v, enum opt o, enum opt_source
         new.list = (struct opt_list) { 0 };
         new.map = (struct opt_map) { 0 };
     }
-    bool whole = !is_map && o == OPT_set;    /* its values may hold commas */
+    bool whole = (infos[o].attributes & OPT_WHOLE) != 0;
     while (text.len > 0) {
         struct bytes item = text;
         if (whole)

@@ -87,6 +87,20 @@ static void flags_are_read(void **state UNUSED)
     opt_values_free(v);
 }
 
+/* A rule holds commas of its own: one value each time the flag is given. */
+static void a_whole_value_is_not_split(void **state UNUSED)
+{
+    static const char *const args[] = { "--fault", "get:429:p=0.05,retry_after=1", "--fault=ingest:503", NULL };
+    struct opt_values *v;
+    const char *rest[16];
+    size_t count;
+    struct err err;
+    assert_true(parse(CMD_EMULATE, args, &v, rest, &count, &err));
+    assert_int_equal(opt_get(v, OPT_fault)->list.count, 2);
+    assert_string_equal(opt_get(v, OPT_fault)->list.at[0], "get:429:p=0.05,retry_after=1");
+    opt_values_free(v);
+}
+
 static void wrong_flags_say_what_was_meant(void **state UNUSED)
 {
     static const struct {
@@ -151,6 +165,7 @@ int main(void)
         cmocka_unit_test(durations_and_sizes),
         cmocka_unit_test(every_default_reads_and_is_shown_again),
         cmocka_unit_test(flags_are_read),
+        cmocka_unit_test(a_whole_value_is_not_split),
         cmocka_unit_test(wrong_flags_say_what_was_meant),
         cmocka_unit_test(the_stronger_source_wins),
         cmocka_unit_test(distances),
