@@ -37,7 +37,7 @@ struct delivery *relay_delivery_make(struct relay *r, const struct relay_event *
     d->name = relay_names_add(&r->names, ev->name);
     if (ev->name.len > LIMIT_NAME_LEN && ev->reason == REASON_NONE)
         d->refused = REASON_BAD_PATH;
-    d->hash = bytes_hash(ev->name, r->hash_seed);
+    d->hash = relay_names_hash(ev->name, r->hash_seed);
     d->received_us = r->now_us;
     d->hold_mark_us = r->hold_clock_us;
     d->until_us = g->runner_leases ? US_NEVER : ev->until_us;

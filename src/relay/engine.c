@@ -23,16 +23,25 @@ bool relay_hold_is_on(const struct relay *r)
     return holds(r);
 }
 
+static void start_ready(struct relay *r, enum relay_target target)
+{
+    if (r->target[target].ready.count > 0)
+        relay_attempt_pump(r, target);
+}
+
 static void pump(struct relay *r)
 {
-    for (int t = 0; t < RELAY_TARGETS; t++)
-        relay_target_follow(r, (enum relay_target) t);
-    relay_budget_pump(r);
-    relay_attempt_pump(r, AT_SINK);
-    relay_attempt_pump(r, AT_DEST);
-    relay_attempt_pump(r, AT_SOURCE);
+    for (int t = 0; t < RELAY_TARGETS; t++) {
+        if (relay_target_is_held(r, (enum relay_target) t) || r->target[t].was_held)
+            relay_target_follow(r, (enum relay_target) t);
+    }
+    if (r->wants.count > 0)
+        relay_budget_pump(r);
+    start_ready(r, AT_SINK);
+    start_ready(r, AT_DEST);
+    start_ready(r, AT_SOURCE);
     relay_admit_pump(r);
-    relay_attempt_pump(r, AT_SINK);    /* names refused on admission */
+    start_ready(r, AT_SINK);    /* names refused on admission */
     relay_admit_flow(r);
     r->holding = holds(r);
 }
@@ -108,6 +117,8 @@ static void run_due(struct relay *r)
     while ((e = pop_due(r, &r->group_caps)) != NULL)
         relay_group_abandon(r, CONTAINER_OF(e, struct group, cap));
     for (int t = 0; t < RELAY_TARGETS; t++) {
+        if (relay_target_due(r, (enum relay_target) t) > r->now_us)
+            continue;
         relay_breaker_due(r, (enum relay_target) t);
         relay_bearer_due(r, (enum relay_target) t);
     }

@@ -41,6 +41,7 @@ void relay_names_fini(struct relay_names *n);
 struct relay_name *relay_names_add(struct relay_names *n, struct bytes text);    /* refs 1; cut at LIMIT_NAME_LEN */
 struct relay_name *relay_names_ref(struct relay_name *name);
 void relay_names_unref(struct relay_names *n, struct relay_name *name);          /* NULL: no effect */
+uint64_t relay_names_hash(struct bytes text, uint64_t seed);                     /* seeded: the names are others' */
 
 /* ---- index: 64-bit key to objects; keys may repeat (index.c) ---- */
 
@@ -384,8 +385,12 @@ void relay_bearer_start(struct relay *r);
 bool relay_bearer_refused(struct relay *r, enum relay_target target, uint32_t token_gen, bool *ret_fault);
 void relay_bearer_token(struct relay *r, const struct relay_event *ev);
 void relay_bearer_due(struct relay *r, enum relay_target target);
-bool relay_target_is_held(const struct relay *r, enum relay_target target);
-/* Moves jobs into and out of HELD when the target became held or was taken up again. */
+static inline bool relay_target_is_held(const struct relay *r, enum relay_target target)
+{
+    const struct target *t = &r->target[target];
+    return t->open || t->token_wait || t->throttled_until_us > 0;
+}
+/* Ends what is over, moves jobs into and out of HELD when the target became held or was taken up again. */
 void relay_target_follow(struct relay *r, enum relay_target target);
 us_t relay_target_due(const struct relay *r, enum relay_target target);
 

@@ -31,12 +31,6 @@ void relay_target_init(struct relay *r, enum relay_target target)
     relay_window_init(&t->faults, r->policy->breaker_window);
 }
 
-bool relay_target_is_held(const struct relay *r, enum relay_target target)
-{
-    const struct target *t = &r->target[target];
-    return t->open || t->token_wait || t->throttled_until_us > r->now_us;
-}
-
 static void hold_all(struct relay *r, struct target *t)
 {
     struct heap_entry *e;
@@ -62,9 +56,9 @@ void relay_target_follow(struct relay *r, enum relay_target target)
         relay_limit_restart(r, target, (double) r->policy->limit_start);
     }
     bool held = relay_target_is_held(r, target);
-    if (held)
+    if (held && t->ready.count > 0)
         hold_all(r, t);
-    else if (t->was_held)
+    else if (!held && t->was_held)
         free_all(r, target);
     bool throttled = t->throttled_until_us > 0;
     if (throttled != t->stats.throttled)
@@ -81,7 +75,7 @@ us_t relay_target_due(const struct relay *r, enum relay_target target)
         due = MIN(due, t->probe_us);
     if (t->throttled_until_us > 0)
         due = MIN(due, t->throttled_until_us);
-    if (target == AT_DEST && t->ready.count > 0 && t->rate_us > r->now_us)
+    if (t->rate_us > r->now_us && t->ready.count > 0)
         due = MIN(due, t->rate_us);
     return due;
 }
