@@ -66,7 +66,7 @@ static bool read_kind(struct bytes word, struct cloud_fault_rule *rule, struct e
         }
     return FAIL(
         err, CONFIG,
-        "fault rule: no fault is called \"%s\"; there are 400 to 599, reset, html, lost, cut, truncate, "
+        "fault rule: no fault is called \"%s\"; there are 400 to 599, reset, disconnect, html, lost, cut, truncate, "
         "wrong_name, no_data, bad_base64, slow, duplicate, reorder, ack_lost, close",
         shown(word, text));
 }

@@ -78,12 +78,12 @@ void cloud_http_reply_spoil(enum cloud_fault_kind kind, struct buf *json)
     }
 }
 
-/* Half of the answer, then the end of the connection. */
+/* Half of the answer, then the end: of the stream in HTTP/2, of the connection in HTTP/1.1. */
 static void cut(struct cloud_http_reply *reply, const struct net_header *headers, size_t count)
 {
     net_reply_begin(reply->r, reply->status, headers, count);
     net_reply_send(reply->r, bytes_sub(buf_bytes(&reply->json), 0, reply->json.len / 2));
-    net_reply_cut_connection(reply->r);
+    net_reply_reset(reply->r);
 }
 
 static void give(struct cloud_http_reply *reply)
@@ -99,6 +99,9 @@ static void give(struct cloud_http_reply *reply)
     switch (reply->plan.kind) {
     case CLOUD_FAULT_RESET:
     case CLOUD_FAULT_LOST:
+        net_reply_reset(reply->r);
+        break;
+    case CLOUD_FAULT_DISCONNECT:
         net_reply_cut_connection(reply->r);
         break;
     case CLOUD_FAULT_CUT:

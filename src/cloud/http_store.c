@@ -151,6 +151,7 @@ void cloud_http_store_serve(struct cloud *c, const struct cloud_ask *ask, cloud_
         cloud_call_fail(call, cloud_fault_code(call->status), (struct bytes) { 0 }, "A fault on command.");
         return;
     case CLOUD_FAULT_RESET:
+    case CLOUD_FAULT_DISCONNECT:
     case CLOUD_FAULT_HTML:
         cloud_call_end(call);
         return;
