@@ -135,6 +135,8 @@ bool cloud_facts_read(struct bytes record, struct cloud_facts *ret_facts)
     if (!take_u64(&rest, &f.create_us) || !take_u64(&rest, &f.send_us) || !take_text(&rest, &f.type) ||
         !take_text(&rest, &f.facility) || !take_pairs(&rest, &f.ids))
         return false;
+    if (!hl7_dtm_in_range(f.create_us) || (f.send_us != CLOUD_FACTS_NO_TIME && !hl7_dtm_in_range(f.send_us)))
+        return false;
     f.before_labels = bytes_of(record.ptr, record.len - rest.len);
     if (!take_pairs(&rest, &f.labels))
         return false;

@@ -7,9 +7,6 @@
 #include "cloud/parsed_data.h"
 #include "hl7/ack.h"
 #include "hl7/validate.h"
-#include "loop/entropy.h"
-
-enum { UUID_LEN = 37, KEY_LEN = 8 + SHA256_LEN };
 
 /* A message on its way in. The slices are the request's or the buffers' below. */
 struct arrival {
@@ -116,20 +113,41 @@ static bool read_message(const struct json_value *message, bool strict, struct a
     return true;
 }
 
-static bool read_request(struct bytes body, const struct cloud_store *store, bool strict, struct arrival *a,
-                         struct cloud_json_fault *fault)
+/* True if the body is {"message": <message>} and nothing else: what every client sends. */
+static bool is_message_alone(struct bytes body, struct bytes message)
+{
+    const char *end = message.ptr + message.len;
+    struct bytes before = bytes_of(body.ptr, (size_t) (message.ptr - body.ptr));
+    struct bytes behind = bytes_trim(bytes_of(end, (size_t) (body.ptr + body.len - end)));
+    char squeezed[16];
+    size_t len = 0;
+    for (size_t i = 0; i < before.len && len < sizeof(squeezed); i++)
+        if (before.ptr[i] > ' ')
+            squeezed[len++] = before.ptr[i];
+    return bytes_eq_str(bytes_of(squeezed, len), "{\"message\":") && bytes_eq_str(behind, "}");
+}
+
+/* Refuses the first member that is not "message". */
+static bool refuse_other(struct bytes body, struct cloud_json_fault *fault)
 {
     struct json_value root, key, v;
     TRY(json_scan(body, &root, &fault->err));
-    if (root.kind != JSON_OBJECT)
-        return cloud_json_bad(fault, "", "the body must be an object");
     struct json_cursor members = json_cursor_of(&root);
-    while (json_next(&members, &key, &v)) {
-        if (json_str_is(&key, "message"))
-            TRY(read_message(&v, strict, a, fault));
-        else if (strict)
+    while (json_next(&members, &key, &v))
+        if (!json_str_is(&key, "message"))
             return cloud_json_unknown(&key, "", fault);
-    }
+    return true;
+}
+
+static bool read_request(struct bytes body, const struct cloud_store *store, bool strict, struct arrival *a,
+                         struct cloud_json_fault *fault)
+{
+    struct json_field message = { .key = "message" };
+    TRY(json_scan_object(body, &message, 1, &fault->err));
+    if (strict && (message.value.kind == JSON_NONE || !is_message_alone(body, message.value.raw)))
+        TRY(refuse_other(body, fault));
+    if (message.value.kind != JSON_NONE)
+        TRY(read_message(&message.value, strict, a, fault));
     if (!a->has_data || (a->data.len == 0 && !store->accept_all))
         return cloud_json_bad(fault, "message.data", "it is required");
     if (!b64_decode(a->data, &a->bytes))
@@ -140,12 +158,12 @@ static bool read_request(struct bytes body, const struct cloud_store *store, boo
 /* --- refusing --- */
 
 /* {"@type": ...IngestMessageErrorDetail, "hl7Nack": "..."} */
-static void append_nack(const struct arrival *a, us_t now_wall_us, const char *why, struct buf *details)
+static void append_nack(struct cloud *c, const struct arrival *a, const char *why, struct buf *details)
 {
     CLEANUP(buf_fini) struct buf nack = { 0 };
-    char uuid[UUID_LEN];
-    entropy_uuid4(uuid);
-    hl7_ack_refuse(a->header ? &a->msh : NULL, now_wall_us, uuid, why, &nack);
+    char uuid[CLOUD_UUID_LEN];
+    cloud_stores_uuid(c->stores, uuid);
+    hl7_ack_refuse(a->header ? &a->msh : NULL, loop_wall(c->loop), uuid, why, &nack);
     struct json_writer w = json_write_to(details);
     json_write_object(&w, NULL);
     json_write_str(
@@ -159,7 +177,7 @@ static void refuse_message(struct cloud_call *call, const struct arrival *a, boo
 {
     CLEANUP(buf_fini) struct buf details = { 0 };
     if (ingest)
-        append_nack(a, loop_wall(call->c->loop), why, &details);
+        append_nack(call->c, a, why, &details);
     cloud_call_fail(call, GRPC_INVALID_ARGUMENT, buf_bytes(&details), "%s", why);
 }
 
@@ -178,6 +196,7 @@ static void write_reply(struct cloud_call *call, const struct cloud_store *store
                         const struct cloud_message_row *row)
 {
     struct json_writer w = json_write_to(&call->json);
+    buf_reserve(&call->json, row->data.len + row->ack.len * 2 + row->record.len * 2 + 512);
     if ((call->tag & TAG_INGEST) == 0) {
         cloud_messages_write(store, buf_bytes(&call->name), row, CLOUD_VIEW_RAW, &w, NULL);
         return;
@@ -216,7 +235,7 @@ static void begin_duplicate(struct cloud_call *call, const struct cloud_store *s
     if (store->conf.reject_duplicates) {
         call->tag |= TAG_REJECT;
         if ((call->tag & TAG_INGEST) != 0)
-            append_nack(a, loop_wall(call->c->loop), "duplicate message", &call->json);
+            append_nack(call->c, a, "duplicate message", &call->json);
     }
     cloud_call_after_barrier(call, answer_duplicate);
 }
@@ -234,13 +253,14 @@ static void append_data(const struct arrival *a, struct buf *row)
 }
 
 /* The row as messages.h draws it. */
-static void make_row(const struct cloud_store *store, const struct arrival *a, us_t now_wall_us,
+static void make_row(struct cloud *c, const struct cloud_store *store, const struct arrival *a,
                      struct buf *row)
 {
     CLEANUP(buf_fini) struct buf ack = { 0 };
     CLEANUP(buf_fini) struct buf facts = { 0 };
-    char uuid[UUID_LEN];
-    entropy_uuid4(uuid);
+    char uuid[CLOUD_UUID_LEN];
+    us_t now_wall_us = loop_wall(c->loop);
+    cloud_stores_uuid(c->stores, uuid);
     /* A message without a header can only be here because the store takes such: it gets the plainest ACK. */
     const struct hl7_msh none = { .seps = HL7_SEPS_USUAL, .field[2] = BYTES_LIT("^~\\&") };
     hl7_ack_accept(a->header ? &a->msh : &none, now_wall_us, uuid, &ack);
@@ -258,7 +278,7 @@ static void store_message(struct cloud_call *call, const struct cloud_store *sto
     CLEANUP(buf_fini) struct buf value = { 0 };
     CLEANUP(buf_fini) struct buf index = { 0 };
     struct cloud_message_row row;
-    make_row(store, a, loop_wall(call->c->loop), &value);
+    make_row(call->c, store, a, &value);
     CHECK(cloud_messages_row(buf_bytes(&value), &row));
     cloud_messages_index_key(store, row.facts.send_us, sum_of(&a->sum), &index);
     write_reply(call, store, &row);
@@ -451,6 +471,7 @@ void cloud_messages_get(struct cloud_call *call)
     if (!cloud_messages_found(call, found, value, &row))
         return;
     struct json_writer w = json_write_to(&call->json);
+    buf_reserve(&call->json, row.data.len + row.record.len * 2 + 512);
     cloud_messages_write(store, buf_bytes(&call->name), &row, view, &w, NULL);
     cloud_call_end(call);
 }

@@ -3,7 +3,9 @@
 #include "base/b64.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "hl7/validate.h"
+#include "loop/entropy.h"
 
 enum { BUCKETS = 256 };
 
@@ -12,9 +14,9 @@ struct cloud_stores {
     struct cloud_conf conf; /* its strings are not used but accept_ids */
     char *accept_ids;
     uint64_t deletions;
+    struct rnd uuids; /* seeded by the kernel at every start */
     struct cloud_store *buckets[BUCKETS];
 };
-
 
 static struct cloud_store **bucket_of(struct cloud_stores *s, struct bytes name)
 {
@@ -72,6 +74,7 @@ struct cloud_stores *cloud_stores_make(struct cloud *c, const struct cloud_conf 
     s->c = c;
     s->conf = *conf;
     s->accept_ids = conf->accept_all_stores != NULL ? mem_dup(bytes_str(conf->accept_all_stores)) : NULL;
+    rnd_seed(&s->uuids, entropy_u64());
     struct cloud_db_range all = { .table = CLOUD_DB_STORE };
     if (!cloud_db_scan(c->db, &all, load_store, s, err)) {
         cloud_stores_free(s);
@@ -97,6 +100,23 @@ void cloud_stores_free(struct cloud_stores *s)
 const struct cloud_conf *cloud_stores_facts(const struct cloud_stores *s)
 {
     return &s->conf;
+}
+
+void cloud_stores_uuid(struct cloud_stores *s, char out[CLOUD_UUID_LEN])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t word[2] = { rnd_u64(&s->uuids), rnd_u64(&s->uuids) };
+    uint8_t b[16];
+    memcpy(b, word, sizeof(b));
+    b[6] = (uint8_t) (0x40 | (b[6] & 0x0f)); /* RFC 4122, 4.4: version 4 and its variant */
+    b[8] = (uint8_t) (0x80 | (b[8] & 0x3f));
+    for (size_t i = 0; i < sizeof(b); i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            *out++ = '-';
+        *out++ = digits[b[i] >> 4];
+        *out++ = digits[b[i] & 15];
+    }
+    *out = '\0';
 }
 
 struct cloud_store *cloud_stores_find(struct cloud_stores *s, struct bytes name)

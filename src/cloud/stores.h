@@ -22,6 +22,10 @@ struct cloud_stores *cloud_stores_make(struct cloud *c, const struct cloud_conf 
 void cloud_stores_free(struct cloud_stores *s);
 const struct cloud_conf *cloud_stores_facts(const struct cloud_stores *s); /* the answers to open questions */
 
+/* A fresh UUID for an ACK's MSH-10: random, not secret. */
+enum { CLOUD_UUID_LEN = 37 };
+void cloud_stores_uuid(struct cloud_stores *s, char out[CLOUD_UUID_LEN]);
+
 /* NULL: no such store, or on its way out. Borrowed until the next pass of the loop. */
 struct cloud_store *cloud_stores_find(struct cloud_stores *s, struct bytes name);
 

@@ -23,7 +23,8 @@ static void append_both_segments(const struct hl7_msh *m, us_t now_wall_us, cons
     append_field(out, sep, bytes_str(now));
     append_field(out, sep, bytes_of(NULL, 0)); /* MSH-8, security: empty in the samples */
     append_field(out, sep, BYTES_LIT("ACK"));
-    append_field(out, sep, bytes_str(control_id));
+    buf_append_char(out, sep);
+    hl7_escape_put(&m->seps, bytes_str(control_id), out); /* a message may separate by the UUID's hyphen */
     append_field(out, sep, m->field[HL7_MSH_PROCESSING_ID]);
     append_field(out, sep, m->field[HL7_MSH_VERSION]);
     buf_append_str(out, "\rMSA");

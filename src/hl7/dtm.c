@@ -106,8 +106,17 @@ bool hl7_dtm_read(struct bytes b, us_t *ret_wall_us)
         c.hour > 23 || c.minute > 59 || c.second > 59)
         return false;
     int64_t s = days_of(c.year, c.month, c.day) * DAY_S + c.hour * 3600 + (c.minute - offset) * 60 + c.second;
-    *ret_wall_us = s * US_PER_S + c.micro;
+    us_t wall_us = s * US_PER_S + c.micro;
+    if (!hl7_dtm_in_range(wall_us))
+        return false;
+    *ret_wall_us = wall_us;
     return true;
+}
+
+bool hl7_dtm_in_range(us_t wall_us)
+{
+    return wall_us >= days_of(1, 1, 1) * DAY_S * US_PER_S &&
+           wall_us < days_of(10000, 1, 1) * DAY_S * US_PER_S;
 }
 
 void hl7_dtm_write(us_t wall_us, char out[HL7_DTM_LEN])

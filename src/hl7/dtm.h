@@ -12,7 +12,10 @@ enum {
     HL7_RFC3339_LEN = 28 /* "2018-01-01T00:00:00.123456Z" and NUL */
 };
 
+/* False: no time stamp, or one outside the years 0001 to 9999 once its offset is undone. */
 bool hl7_dtm_read(struct bytes b, us_t *ret_wall_us);
+/* Within those years, which is what the two below can write: CHECKed. */
+bool hl7_dtm_in_range(us_t wall_us);
 void hl7_dtm_write(us_t wall_us, char out[HL7_DTM_LEN]);
 /* As proto3 JSON prints a Timestamp: UTC, with 0, 3 or 6 digits after the point. */
 void hl7_dtm_rfc3339(us_t wall_us, char out[HL7_RFC3339_LEN]);

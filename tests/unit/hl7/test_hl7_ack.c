@@ -57,6 +57,16 @@ static void separators_are_the_requests_and_the_reason_is_escaped(void **state)
                        "MSH,^~\\&#,C,D,A,B,19700101000000,,ACK,id,P,2.7\rMSA,AE,1,one\\F\\ two");
 }
 
+static void a_separator_within_the_new_id_is_escaped(void **state)
+{
+    (void) state;
+    CLEANUP(buf_fini) struct buf out = { 0 };
+    struct hl7_msh m;
+    assert_true(hl7_msh_read(BYTES_LIT("MSH-^~\\&-A-B-C-D---ADT^A01-1-P-2.7"), HL7_CR, &m));
+    hl7_ack_accept(&m, 0, "1f2d-5243", &out);
+    assert_bytes_equal(buf_bytes(&out), "MSH-^~\\&-C-D-A-B-19700101000000--ACK-1f2d\\F\\5243-P-2.7\rMSA-AA-1");
+}
+
 static void without_a_header_the_usual_separators_are_taken(void **state)
 {
     (void) state;
@@ -81,6 +91,7 @@ int main(void)
         cmocka_unit_test(the_ack_has_the_bytes_of_the_sample),
         cmocka_unit_test(the_nack_has_the_bytes_of_the_sample),
         cmocka_unit_test(separators_are_the_requests_and_the_reason_is_escaped),
+        cmocka_unit_test(a_separator_within_the_new_id_is_escaped),
         cmocka_unit_test(without_a_header_the_usual_separators_are_taken),
         cmocka_unit_test(the_sample_has_the_known_message_id),
     };
