@@ -3,7 +3,8 @@
  *
  *   listen.c     accepts, sniffs, owns connections, their timers, the one flush per pass
  *   h1_server.c  h2_server.c     one protocol each: bytes in, requests out; replies in, bytes out
- *   request.c    the request object: body, gzip, the handler's calls
+ *   request.c    the request object: head, body, gzip
+ *   reply.c      the handler's answer
  *
  * Life of a request:
  *
@@ -160,10 +161,14 @@ void serve_request_add_field(struct net_request *r, struct net_header field);   
 void serve_request_route(struct net_request *r);
 void serve_request_body(struct net_request *r, struct bytes data);
 void serve_request_end(struct net_request *r);
-/* Answers without a handler. */
-void serve_request_refuse(struct net_request *r, uint16_t status);
+/* Forgets what the port counts of it, and what unpacks it: its body is of no use any more. */
+void serve_request_give_back(struct net_request *r);
 /* The peer cannot be answered any more. */
 void serve_request_gone(struct net_request *r);
+
+/* reply.c */
+/* Answers without a handler. */
+void serve_request_refuse(struct net_request *r, uint16_t status);
 /* What waits to be taken by the connection, and that it was. */
 static inline struct bytes serve_request_unsent(const struct net_request *r)
 {
