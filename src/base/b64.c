@@ -79,16 +79,19 @@ bool b64_decode(struct bytes b, struct buf *out)
         return false;
     b = without_padding(b, &ok);
     char *at = buf_reserve(out, len);
-    uint32_t bits = 0;
-    unsigned have = 0;
-    for (size_t i = 0; i < b.len; i++) {
-        bits = bits << 6 | value_of[(unsigned char) b.ptr[i]];
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            *at++ = (char) (bits >> have & 0xff);
-        }
+    const unsigned char *p = (const unsigned char *) b.ptr;
+    size_t rest = b.len % 4;
+    for (const unsigned char *end = p + (b.len - rest); p < end; p += 4) {
+        uint32_t bits = (uint32_t) value_of[p[0]] << 18 | (uint32_t) value_of[p[1]] << 12 |
+                        (uint32_t) value_of[p[2]] << 6 | value_of[p[3]];
+        *at++ = (char) (bits >> 16);
+        *at++ = (char) (bits >> 8);
+        *at++ = (char) bits;
     }
+    if (rest >= 2)
+        *at++ = (char) (value_of[p[0]] << 2 | value_of[p[1]] >> 4);
+    if (rest == 3)
+        *at++ = (char) (value_of[p[1]] << 4 | value_of[p[2]] >> 2);
     out->len += len;
     out->ptr[out->len] = '\0';
     return true;

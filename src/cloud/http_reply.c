@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#define CHALLENGE "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_token\""
 #define PAGE                                                                                                 \
     "<!DOCTYPE html><html><head><title>Sign in</title></head>"                                               \
     "<body>This network needs you to sign in.</body></html>"
@@ -90,11 +91,13 @@ static void give(struct cloud_http_reply *reply)
 {
     char seconds[16];
     snprintf(seconds, sizeof(seconds), "%u", reply->plan.retry_after_s);
-    struct net_header headers[] = {
-        { BYTES_LIT("content-type"), BYTES_LIT("application/json; charset=UTF-8") },
-        { BYTES_LIT("retry-after"), bytes_str(seconds) },
-    };
-    size_t count = reply->plan.retry_after_s > 0 ? 2 : 1;
+    struct net_header headers[3] = { { BYTES_LIT("content-type"),
+                                       BYTES_LIT("application/json; charset=UTF-8") } };
+    size_t count = 1;
+    if (reply->plan.retry_after_s > 0)
+        headers[count++] = (struct net_header) { BYTES_LIT("retry-after"), bytes_str(seconds) };
+    if (reply->status == 401)
+        headers[count++] = (struct net_header) { BYTES_LIT("www-authenticate"), BYTES_LIT(CHALLENGE) };
     cloud_http_reply_spoil(reply->plan.kind, &reply->json);
     switch (reply->plan.kind) {
     case CLOUD_FAULT_RESET:

@@ -2,8 +2,6 @@
 
 #include "base/check.h"
 
-#include <stdio.h>
-
 enum { DAY_S = 86400 };
 
 struct civil {
@@ -119,26 +117,39 @@ bool hl7_dtm_in_range(us_t wall_us)
            wall_us < days_of(10000, 1, 1) * DAY_S * US_PER_S;
 }
 
+/* Writes n in so many digits; no printf, since every ACK and every answer holds some of these. */
+static char *put(char *at, int n, int digits)
+{
+    for (int i = digits - 1; i >= 0; i--, n /= 10)
+        at[i] = (char) ('0' + n % 10);
+    return at + digits;
+}
+
 void hl7_dtm_write(us_t wall_us, char out[HL7_DTM_LEN])
 {
+    CHECK(hl7_dtm_in_range(wall_us));
     struct civil c = civil_of(wall_us);
-    char text[96];
-    snprintf(text, sizeof(text), "%04d%02d%02d%02d%02d%02d", c.year, c.month, c.day, c.hour, c.minute,
-             c.second);
-    CHECK(strlen(text) < HL7_DTM_LEN);
-    memcpy(out, text, HL7_DTM_LEN);
+    char *at = put(put(put(out, c.year, 4), c.month, 2), c.day, 2);
+    at = put(put(put(at, c.hour, 2), c.minute, 2), c.second, 2);
+    *at = '\0';
 }
 
 void hl7_dtm_rfc3339(us_t wall_us, char out[HL7_RFC3339_LEN])
 {
+    CHECK(hl7_dtm_in_range(wall_us));
     struct civil c = civil_of(wall_us);
-    char fraction[16] = "", text[128];
-    if (c.micro % 1000 != 0)
-        snprintf(fraction, sizeof(fraction), ".%06d", c.micro);
-    else if (c.micro != 0)
-        snprintf(fraction, sizeof(fraction), ".%03d", c.micro / 1000);
-    int len = snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d%sZ", c.year, c.month, c.day, c.hour,
-                       c.minute, c.second, fraction);
-    CHECK(len < HL7_RFC3339_LEN);
-    memcpy(out, text, (size_t) len + 1);
+    const int part[] = { c.year, c.month, c.day, c.hour, c.minute, c.second };
+    char *at = out;
+    for (int i = 0; i < 6; i++) {
+        at = put(at, part[i], i == 0 ? 4 : 2);
+        *at++ = "--T::"[i]; /* and the NUL that ends the literal after the seconds */
+    }
+    at--;
+    if (c.micro != 0) {
+        bool millis = c.micro % 1000 == 0;
+        *at++ = '.';
+        at = put(at, millis ? c.micro / 1000 : c.micro, millis ? 3 : 6);
+    }
+    *at++ = 'Z';
+    *at = '\0';
 }
