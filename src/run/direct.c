@@ -7,6 +7,7 @@
 #include "run/assemble.h"
 #include "run/log_drain.h"
 #include "run/signals.h"
+#include "run/status.h"
 
 #include <signal.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@ struct direct {
     struct assembly a;
     struct log_drain *log_drain;
     struct signals *signals;
+    struct status *status;
     struct loop_hook hook;
     struct loop_timer deadline;     /* of the phase */
     struct loop_timer stats, storm, quiet;
@@ -265,6 +267,7 @@ static bool open_all(struct direct *d)
     if (d->signals == NULL || !assembly_make(&d->a, conf->storm_guard, d->err))
         return false;
     log_notes(d);
+    d->status = status_open(&d->a);
     d->hook.fn = on_pass;
     loop_hook_add(d->a.loop, &d->hook);
     if (conf->log_format == LOG_JSON)
@@ -288,6 +291,7 @@ static void close_all(struct direct *d)
         loop_hook_remove(d->a.loop, &d->hook);
     if (list_is_linked(&d->first_token.link))
         auth_unwatch(d->a.auth, &d->first_token);
+    status_close(d->status);
     assembly_fini(&d->a);
     signals_free(d->signals);
     log_drain_end(d->log_drain, fast_exit_us);
