@@ -117,7 +117,6 @@ bool demo_relay_drain(struct demo *d, struct err *err);
 bool demo_judge_break(struct demo *d, struct err *err);    /* --break lose, alter */
 bool demo_judge_stores(struct demo *d, struct err *err);
 bool demo_judge_pending(struct demo *d, struct err *err);
-size_t demo_count_at_dest(struct demo *d, struct err *err);
 /* Index of the message with that digest; SIZE_MAX: none was made. */
 size_t demo_find(const struct demo *d, const struct sha256 *sum);
 

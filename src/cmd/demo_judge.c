@@ -103,14 +103,6 @@ static bool list_dest(struct demo *d, size_t *count, struct err *err)
     return true;
 }
 
-size_t demo_count_at_dest(struct demo *d, struct err *err)
-{
-    size_t count = 0, unexpected = d->unexpected;
-    bool ok = list_dest(d, &count, err);
-    d->unexpected = unexpected;
-    return ok ? count : 0;
-}
-
 bool demo_judge_stores(struct demo *d, struct err *err)
 {
     struct judging j = { .d = d, .err = err };

@@ -1,5 +1,6 @@
 #include "cmd/demo.h"
 
+#include "json/scan.h"
 #include "loop/clock.h"
 
 #include <signal.h>
@@ -80,64 +81,78 @@ static void keep_arguments(struct demo *d)
     }
 }
 
-static bool kill_and_restart(struct demo *d, const struct demo_counters *seen, struct err *err)
+/* How many announcements nobody has acknowledged yet: the local cloud's own count, not the relay's. */
+static bool look_at_backlog(struct demo *d, size_t *ret_unacked, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf body = { 0 };
+    struct json_field unacked = { .key = "unacked" };
+    int64_t n;
+    uint16_t status = rest_ask(&d->rest, "GET", BYTES_LIT("/v1/" DEMO_SUBSCRIPTION ":backlog"), BYTES_LIT(""), &body, err);
+    if (status == 0)
+        return false;
+    if (status != 200 || !json_scan_object(buf_bytes(&body), &unacked, 1, err) || !json_to_i64(&unacked.value, &n))
+        return FAIL(err, INTERNAL, "demo: the local cloud does not tell its backlog (HTTP %u)", status);
+    *ret_unacked = (size_t) n;
+    return true;
+}
+
+struct watching {
+    struct demo_counters c;
+    size_t unacked;
+    uint64_t last;       /* sum of what moves */
+    us_t moved_us;       /* when it moved last */
+};
+
+static bool watch(struct demo *d, struct watching *w, struct err *err)
+{
+    if (!child_is_running(&d->relay))
+        return FAIL(err, INTERNAL, "demo: the relay ended by itself (exit code %d); see %s", child_exit_code(&d->relay),
+                    d->relay.out);
+    TRY(look_at_backlog(d, &w->unacked, err));
+    look(d, &w->c);
+    uint64_t moves = w->c.received + w->c.delivered + w->c.dead + w->c.skipped + (d->count - w->unacked);
+    if (moves != w->last) {
+        w->last = moves;
+        w->moved_us = clock_now();
+    }
+    demo_say_progress(d, "relay", d->count - w->unacked, d->count);
+    return true;
+}
+
+static bool kill_and_restart(struct demo *d, struct watching *w, struct err *err)
 {
     keep_pages(d);
-    d->before_kill = *seen;
+    d->before_kill = w->c;
     d->killed = true;
     child_kill(&d->relay);
     us_t from = clock_now();
     TRY(demo_world_start_relay(d, err));
     d->restart_us = clock_now() - from;
+    w->c = (struct demo_counters) { 0 };
+    w->moved_us = clock_now();
     demo_say(d, "        ... at message %s the relay was killed with SIGKILL, on purpose ...    restarted in %lld ms\n",
-             demo_number(seen->delivered), (long long) (d->restart_us / US_PER_MS));
+             demo_number(d->count - w->unacked), (long long) (d->restart_us / US_PER_MS));
     return true;
-}
-
-/* All good ones are there, nothing is under way, and all the others have their record. */
-static bool is_finished(struct demo *d, const struct demo_counters *c, struct err *err)
-{
-    if (c->in_flight > 0 || !demo_dead_read(d, err))
-        return false;
-    size_t recorded = 0;
-    for (size_t i = 0; i < d->count; i++)
-        recorded += d->messages[i].dead || d->messages[i].skipped;
-    return recorded >= d->count - d->planted[DEMO_GOOD] && demo_count_at_dest(d, err) >= d->planted[DEMO_GOOD];
 }
 
 bool demo_relay_run(struct demo *d, struct err *err)
 {
-    us_t began = clock_now(), moved = began, looked = 0;
+    us_t began = clock_now();
+    struct watching w = { .moved_us = began };
     TRY(demo_world_start_relay(d, err));
     keep_arguments(d);
-    struct demo_counters c = { 0 };
-    uint64_t last = 0;
     while (!demo_interrupted()) {
-        bool there = look(d, &c);
-        us_t now = clock_now();
-        uint64_t moves = c.received + c.delivered + c.dead + c.skipped;
-        if (there && moves != last) {
-            last = moves;
-            moved = now;
-        }
-        if (!child_is_running(&d->relay))
-            return FAIL(err, INTERNAL, "demo: the relay ended by itself (exit code %d); see %s", child_exit_code(&d->relay),
-                        d->relay.out);
-        if (d->faults && !d->killed && c.delivered >= d->count / 2)
-            TRY(kill_and_restart(d, &c, err));
-        demo_say_progress(d, "relay", (size_t) (d->before_kill.delivered + c.delivered), d->count);
-        bool quiet = c.in_flight == 0 && now - moved > 200 * US_PER_MS && now - looked > 200 * US_PER_MS;
-        if (quiet) {
-            looked = now;
-            if (is_finished(d, &c, err))
-                break;
-        }
-        if (now - moved > DEMO_STILL_S * US_PER_S)
+        TRY(watch(d, &w, err));
+        if (w.unacked == 0 && w.c.in_flight == 0)
+            break;
+        if (clock_now() - w.moved_us > DEMO_STILL_S * US_PER_S)
             break;    /* what is missing now will be counted as lost, or as still in the subscription */
+        if (d->faults && !d->killed && d->count - w.unacked >= d->count / 2)
+            TRY(kill_and_restart(d, &w, err));
         child_wait(&d->relay, DEMO_LOOK_MS * US_PER_MS);
     }
-    d->relay_us = moved - began;
-    d->after = c;
+    d->relay_us = w.moved_us - began;
+    d->after = w.c;
     keep_pages(d);
     return !demo_interrupted() || FAIL(err, CANCELLED, "demo: interrupted");
 }
