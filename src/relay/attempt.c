@@ -46,7 +46,7 @@ static void start(struct relay *r, struct job *job)
         a->reason = job->reason;
         a->attempts = job->attempts;
         a->count = job->counted;
-        a->first_us = job->first_us;
+        relay_job_tell_delivery(job, a);
         a->answer = job->answer;
     }
     if (job->op == OP_PROVE)

@@ -288,6 +288,8 @@ struct job *relay_job_make(struct relay *r, struct delivery *founder);
 void relay_job_free(struct relay *r, struct job *job);
 void relay_job_move(struct relay *r, struct job *job, enum job_state to);
 void relay_job_aim(struct relay *r, struct job *job, enum relay_op op, enum relay_target target);
+/* The lease that began the job, and since when: what a dead letter says of the notification. */
+void relay_job_tell_delivery(const struct job *job, struct relay_action *a);
 /* To its target's queue; HELD if the target is held. */
 void relay_job_ready(struct relay *r, struct job *job);
 void relay_job_wait(struct relay *r, struct job *job, us_t wait_us);

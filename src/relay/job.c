@@ -109,6 +109,18 @@ void relay_job_move(struct relay *r, struct job *job, enum job_state to)
     job->state = to;
 }
 
+void relay_job_tell_delivery(const struct job *job, struct relay_action *a)
+{
+    const struct list_link *first = list_first(&job->joined);
+    a->first_us = job->first_us;
+    if (first == NULL)
+        return;
+    const struct delivery *d = CONTAINER_OF(first, struct delivery, job_link);
+    a->lease = d->lease;
+    if (a->first_us == 0)    /* refused before any attempt */
+        a->first_us = d->received_us;
+}
+
 void relay_job_aim(struct relay *r, struct job *job, enum relay_op op, enum relay_target target)
 {
     CHECK(job->state != JOB_READY && !job->attempt_out);

@@ -97,7 +97,7 @@ struct relay_event {
 
 enum relay_action_kind {
     ACT_ATTEMPT,       /* job, op, target, name, body, token_gen, until_us (deadline of the attempt): exactly one EV_DONE answers.
-                          OP_BURY: outcome DEAD or SKIPPED, reason, attempts, first_us, last answer;
+                          OP_BURY: lease (the first that joined), outcome DEAD or SKIPPED, reason, attempts, first_us, last answer;
                           `stage` is the operation that failed (OP_FETCH or OP_INGEST; OP_BURY: refused before any).
                           OP_PROBE: job is none */
     ACT_GRANT,         /* job, body_bytes more may be read; 0: beyond message_bytes_max, end the attempt as TOO_LARGE */

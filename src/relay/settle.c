@@ -48,7 +48,7 @@ static void tell(struct relay *r, struct job *job, enum relay_outcome outcome, e
     a->stage = job->stage;
     a->attempts = job->attempts;
     a->count = job->counted;
-    a->first_us = job->first_us;
+    relay_job_tell_delivery(job, a);
     a->body_bytes = job->has_body ? job->reserved : 0;
     a->answer = job->answer;
     a->dup = dup;
