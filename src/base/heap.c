@@ -3,52 +3,63 @@
 #include "base/check.h"
 #include "base/mem.h"
 
-static bool before(const struct heap_entry *a, const struct heap_entry *b)
+enum { CHILDREN = 4 };    /* half as deep as a binary heap, and the children share a cache line or two */
+
+static bool before(const struct heap_slot *a, const struct heap_slot *b)
 {
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->seq < b->seq;
 }
 
-static void put(struct heap *h, uint32_t i, struct heap_entry *e)
+static void put(struct heap *h, uint32_t i, struct heap_slot s)
 {
-    h->entries[i] = e;
-    e->place = i + 1;
+    h->slots[i] = s;
+    s.entry->place = i + 1;
 }
 
-static void sift_up(struct heap *h, uint32_t i)
+static void sift_up(struct heap *h, uint32_t i, struct heap_slot s)
 {
-    struct heap_entry *e = h->entries[i];
     while (i > 0) {
-        uint32_t parent = (i - 1) / 2;
-        if (!before(e, h->entries[parent]))
+        uint32_t parent = (i - 1) / CHILDREN;
+        if (!before(&s, &h->slots[parent]))
             break;
-        put(h, i, h->entries[parent]);
+        put(h, i, h->slots[parent]);
         i = parent;
     }
-    put(h, i, e);
+    put(h, i, s);
 }
 
-static void sift_down(struct heap *h, uint32_t i)
+static void sift_down(struct heap *h, uint32_t i, struct heap_slot s)
 {
-    struct heap_entry *e = h->entries[i];
     for (;;) {
-        uint32_t child = 2 * i + 1;
-        if (child >= h->count)
+        uint32_t first = CHILDREN * i + 1, end = MIN(first + CHILDREN, h->count), least = first;
+        if (first >= h->count)
             break;
-        if (child + 1 < h->count && before(h->entries[child + 1], h->entries[child]))
-            child++;
-        if (!before(h->entries[child], e))
+        for (uint32_t child = first + 1; child < end; child++) {
+            if (before(&h->slots[child], &h->slots[least]))
+                least = child;
+        }
+        if (!before(&h->slots[least], &s))
             break;
-        put(h, i, h->entries[child]);
-        i = child;
+        put(h, i, h->slots[least]);
+        i = least;
     }
-    put(h, i, e);
+    put(h, i, s);
+}
+
+/* Finds the place for s, starting from the hole at i. */
+static void settle(struct heap *h, uint32_t i, struct heap_slot s)
+{
+    if (i > 0 && before(&s, &h->slots[(i - 1) / CHILDREN]))
+        sift_up(h, i, s);
+    else
+        sift_down(h, i, s);
 }
 
 void heap_fini(struct heap *h)
 {
     if (h == NULL)
         return;
-    mem_free(h->entries);
+    mem_free(h->slots);
     *h = (struct heap) { 0 };
 }
 
@@ -63,12 +74,11 @@ void heap_set(struct heap *h, struct heap_entry *e, us_t at_us)
     if (e->place == 0) {
         if (h->count == h->cap) {
             h->cap = MAX(h->cap * 2, 64u);
-            h->entries = mem_grow(h->entries, h->cap * sizeof(h->entries[0]));
+            h->slots = mem_grow(h->slots, h->cap * sizeof(h->slots[0]));
         }
-        put(h, h->count++, e);
+        e->place = ++h->count;
     }
-    sift_up(h, e->place - 1);
-    sift_down(h, e->place - 1);
+    settle(h, e->place - 1, (struct heap_slot) { at_us, e->seq, e });
 }
 
 void heap_remove(struct heap *h, struct heap_entry *e)
@@ -76,17 +86,14 @@ void heap_remove(struct heap *h, struct heap_entry *e)
     if (e->place == 0)
         return;
     uint32_t i = e->place - 1;
-    CHECK(i < h->count && h->entries[i] == e);
-    struct heap_entry *last = h->entries[--h->count];
+    CHECK(i < h->count && h->slots[i].entry == e);
+    struct heap_slot last = h->slots[--h->count];
     e->place = 0;
-    if (last == e)
-        return;
-    put(h, i, last);
-    sift_up(h, i);
-    sift_down(h, last->place - 1);
+    if (last.entry != e)
+        settle(h, i, last);
 }
 
 struct heap_entry *heap_first(const struct heap *h)
 {
-    return h->count > 0 ? h->entries[0] : NULL;
+    return h->count > 0 ? h->slots[0].entry : NULL;
 }

@@ -1,5 +1,5 @@
 /*
- * Binary heap of timers, least time first. Intrusive: an entry knows its place,
+ * Heap of timers (four children each), least time first. Intrusive: an entry knows its place,
  * so that it can be moved and taken out in O(log n). Ties go in order of `seq`,
  * which the heap gives out, so that runs repeat exactly.
  */
@@ -14,8 +14,15 @@ struct heap_entry {
     uint32_t place;    /* index + 1; 0: not in a heap */
 };
 
+/* The key stands beside the pointer: comparing must not touch the entries, which lie all over memory. */
+struct heap_slot {
+    us_t at_us;
+    uint64_t seq;
+    struct heap_entry *entry;
+};
+
 struct heap {
-    struct heap_entry **entries;
+    struct heap_slot *slots;
     uint32_t count, cap;
     uint64_t next_seq;
 };
@@ -28,7 +35,7 @@ struct heap_entry *heap_first(const struct heap *h);       /* NULL: empty */
 
 static inline us_t heap_due(const struct heap *h)
 {
-    return h->count > 0 ? h->entries[0]->at_us : US_NEVER;
+    return h->count > 0 ? h->slots[0].at_us : US_NEVER;
 }
 
 #endif

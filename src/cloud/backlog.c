@@ -469,7 +469,7 @@ void cloud_sub_backlog(struct cloud_unary *u, struct bytes request)
         return;
     }
     for (uint32_t i = 0; i < s->due.count; i++)
-        if (CONTAINER_OF(s->due.entries[i], struct cloud_entry, due)->state == CLOUD_ENTRY_LEASED)
+        if (CONTAINER_OF(s->due.slots[i].entry, struct cloud_entry, due)->state == CLOUD_ENTRY_LEASED)
             counts[1]++;
     for (uint32_t i = 0; i < 2; i++) {
         cloud_wire_put_varint(&response, (uint64_t) (i + 1) << 3 | CLOUD_WIRE_VARINT);

@@ -28,7 +28,7 @@ static struct h2_call *call_take(struct h2_pool *p)
         list_remove(&p->spare, link);
         struct buf text = c->text, out = c->out;
         uint32_t gen = c->gen;
-        memset(c, 0, sizeof(*c));
+        memset(c, 0, offsetof(struct h2_call, headers));
         c->text = text;
         c->out = out;
         c->gen = gen;

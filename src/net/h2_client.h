@@ -80,7 +80,7 @@ struct h2_call_events {
     void (*on_done)(void *ctx, const struct h2_result *result);
 };
 
-enum { H2_BODY_PARTS = 4, H2_REQUEST_HEADERS = 24 };
+enum { H2_BODY_PARTS = 4, H2_REQUEST_HEADERS = 12 };
 
 struct h2_request {
     const char *method;

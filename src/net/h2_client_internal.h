@@ -18,6 +18,7 @@
 #include "base/limits.h"
 #include "net/conn.h"
 #include "net/dial.h"
+#include "net/h2_mem.h"
 #include "net/host_port.h"
 
 #include <nghttp2/nghttp2.h>
@@ -36,6 +37,7 @@ struct h2_pool {
     us_t connect_timeout_us, idle_ping_us, ping_wait_us, life_max_us;
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
+    struct h2_mem *mem;
 
     struct list sessions;          /* the fullest come first: those who came first */
     struct list dirty;             /* sessions that may have something to write */
@@ -94,7 +96,6 @@ struct h2_call {
     /* the request */
     struct buf text;               /* what method, path and headers point into */
     struct bytes method, path;
-    struct net_header headers[H2_REQUEST_HEADERS];
     size_t headers_count;
     struct bytes body[H2_BODY_PARTS];
     size_t part, part_sent, body_left;
@@ -108,6 +109,8 @@ struct h2_call {
     uint64_t window, received, length;    /* length UINT64_MAX: unknown */
     us_t deadline_us, slow_us, byte_us, sent_us, first_byte_us;
     struct loop_timer timer;
+
+    struct net_header headers[H2_REQUEST_HEADERS];    /* the last: not cleared when a call is used again */
 };
 
 /* h2_call.c */

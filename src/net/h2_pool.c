@@ -108,6 +108,7 @@ static void set_options(struct h2_pool *p)
 {
     CHECK(nghttp2_session_callbacks_new(&p->callbacks) == 0);
     CHECK(nghttp2_option_new(&p->option) == 0);
+    p->mem = h2_mem_make();
     h2_session_set_callbacks(p->callbacks);
     nghttp2_option_set_no_auto_window_update(p->option, 1);    /* windows open when we say so */
     nghttp2_option_set_peer_max_concurrent_streams(p->option, LIMIT_STREAMS);
@@ -198,6 +199,7 @@ void h2_pool_free(struct h2_pool *p)
     loop_timer_stop(p->loop, &p->again);
     nghttp2_session_callbacks_del(p->callbacks);
     nghttp2_option_del(p->option);
+    h2_mem_free(p->mem);
     tls_context_free(p->tls);
     buf_fini(&p->proxy);
     buf_fini(&p->authority);

@@ -233,7 +233,7 @@ static void on_open(void *ctx, bool h2)
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIMIT_HEADER_BYTES },
     };
     s->state = H2_GREETING;
-    CHECK(nghttp2_session_client_new2(&s->ng, p->callbacks, s, p->option) == 0);
+    CHECK(nghttp2_session_client_new3(&s->ng, p->callbacks, s, p->option, h2_mem_functions(p->mem)) == 0);
     CHECK(nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, settings, ARRAY_LEN(settings)) == 0);
     CHECK(nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, LIMIT_CONNECTION_WINDOW) == 0);
     h2_session_dirty(s);
