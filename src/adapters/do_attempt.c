@@ -3,6 +3,20 @@
  * Nothing is judged: class and reach go to the engine as the client saw them.
  */
 #include "adapters/driver_parts.h"
+#include "base/b64.h"
+
+/* The one, loud exception: log.log_message_content, which ends by itself (obs/log.h). */
+static void log_content(const struct attempt *at)
+{
+    struct driver *d = at->driver;
+    CLEANUP(buf_fini) struct buf name = { 0 }, decoded = { 0 };
+    if (!d->conf.log_content || !b64_decode(at->body->data, &decoded))
+        return;
+    buf_append(&name, d->conf.source_names->own.full);
+    buf_append_str(&name, "/messages/");
+    buf_append(&name, bytes_of(at->source_id, at->source_id_len));
+    log_message_content(d->conf.log, buf_bytes(&name), at->body->data, buf_bytes(&decoded));
+}
 
 /* OP_FETCH that brought no body the engine will hear of. */
 static void give_body(struct attempt *at)
@@ -26,6 +40,7 @@ void driver_attempt_done(struct attempt *at, const struct relay_answer *answer)
     if (answer->class == ERR_OK && at->op == OP_FETCH) {
         at->fetch_us = took;
         at->message_bytes = at->body->message_bytes;
+        log_content(at);
         ev.body = at->body->id;
         ev.body_bytes = at->body->reply.len;
         at->body = NULL;    /* the engine's now, until ACT_DROP_BODY */
