@@ -59,6 +59,7 @@ struct store_client {
     struct buf quota_project;
     struct buf bearer;            /* "Bearer ..." of bearer_gen */
     uint32_t bearer_gen;
+    bool bearer_ok, quota_project_ok;    /* fit for a header: looked at once, not with each call */
     size_t reply_max;
     us_t slow_us;
     struct list open, spare;

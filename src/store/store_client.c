@@ -33,6 +33,7 @@ struct store_client *store_client_make(struct loop *l, const struct store_client
     c->slow_us = conf->slow_us;
     copy_names(c, conf->names);
     buf_append(&c->quota_project, conf->quota_project);
+    c->quota_project_ok = net_header_value_ok(buf_bytes(&c->quota_project));
     list_init(&c->open);
     list_init(&c->spare);
     return c;
@@ -79,7 +80,7 @@ static void keep_small(struct buf *b)
 {
     if (b->cap > CALL_KEEP)
         buf_fini(b);
-    else
+    else if (b->len > 0)
         buf_clear(b);
 }
 
@@ -90,7 +91,8 @@ static void recycle(struct store_call *call)
     keep_small(&call->own);
     keep_small(&call->scratch);
     keep_small(&call->request);
-    list_push_back(&c->spare, &call->link);
+    /* Last in, first out: its memory is still in the cache. */
+    list_push_front(&c->spare, &call->link);
 }
 
 static void finish(struct store_call *call, struct store_result *r)
@@ -256,7 +258,8 @@ struct store_call *store_call_new(struct store_client *c, const char *what, stor
     }
     list_push_back(&c->open, &call->link);
     buf_clear(&call->url);
-    buf_clear(&call->retry_after);
+    if (call->retry_after.len > 0)
+        buf_clear(&call->retry_after);
     call->h2 = NULL;
     call->what = what;
     call->read = read;
@@ -284,6 +287,7 @@ static struct bytes bearer_of(struct store_client *c, const struct store_attempt
         buf_append(&c->bearer, BYTES_LIT("Bearer "));
         buf_append(&c->bearer, a->token);
         c->bearer_gen = a->token_gen;
+        c->bearer_ok = net_header_value_ok(buf_bytes(&c->bearer));
     }
     return buf_bytes(&c->bearer);
 }
@@ -316,11 +320,9 @@ void store_call_go(struct store_call *call, const struct store_attempt *a, const
         /* Asks for hl7Nack in the details of an error, as Google's own adapter does. */
         headers[n++] = (struct net_header) { BYTES_LIT("x-goog-api-format-version"), BYTES_LIT("2") };
     }
-    for (size_t i = 3; i < n; i++) {
-        if (!net_header_value_ok(headers[i].value)) {
-            store_call_refuse(call, a, ERR_CONFIG, "the token or the quota project holds a control character");
-            return;
-        }
+    if (!c->quota_project_ok || (bearer.len > 0 && !c->bearer_ok)) {
+        store_call_refuse(call, a, ERR_CONFIG, "the token or the quota project holds a control character");
+        return;
     }
     struct h2_request req = {
         .method = method, .path = buf_bytes(&call->url), .headers = headers, .headers_count = n,

@@ -7,32 +7,38 @@ static const char *const words[] = { "projects", "locations", "datasets", "hl7V2
 
 enum { STORE_PARTS = 4, MESSAGE_PARTS = 5 };
 
+enum { IN_ID = 1, IN_PART = 2 };
+
+/* Looked at for each byte of each message's name, several times: a table. */
+static const uint8_t allowed[256] = {
+    ['a' ... 'z'] = IN_ID | IN_PART, ['A' ... 'Z'] = IN_ID | IN_PART, ['0' ... '9'] = IN_ID | IN_PART,
+    ['_'] = IN_ID | IN_PART, ['-'] = IN_ID | IN_PART, ['='] = IN_ID, ['.'] = IN_PART, [':'] = IN_PART,
+};
+
+static bool all_allowed(struct bytes b, unsigned where)
+{
+    unsigned all = where;
+    for (size_t i = 0; i < b.len; i++)
+        all &= allowed[(unsigned char) b.ptr[i]];
+    return all != 0 && b.len > 0 && b.len <= LIMIT_MESSAGE_ID_LEN;
+}
+
+static bool only_dots(struct bytes b)
+{
+    for (size_t i = 0; i < b.len; i++)
+        if (b.ptr[i] != '.')
+            return false;
+    return true;
+}
+
 static bool part_ok(struct bytes part)
 {
-    bool only_dots = true;
-    if (part.len == 0 || part.len > LIMIT_MESSAGE_ID_LEN)
-        return false;
-    for (size_t i = 0; i < part.len; i++) {
-        char c = part.ptr[i];
-        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alnum && c != '_' && c != '.' && c != ':' && c != '-')
-            return false;
-        only_dots = only_dots && c == '.';
-    }
-    return !only_dots;
+    return all_allowed(part, IN_PART) && !only_dots(part);
 }
 
 bool store_path_id_ok(struct bytes id)
 {
-    if (id.len == 0 || id.len > LIMIT_MESSAGE_ID_LEN)
-        return false;
-    for (size_t i = 0; i < id.len; i++) {
-        char c = id.ptr[i];
-        bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!alnum && c != '_' && c != '=' && c != '-')
-            return false;
-    }
-    return true;
+    return all_allowed(id, IN_ID);
 }
 
 /* Cuts path at its slashes into word/part pairs; false unless there are exactly `count` with the right words. */
