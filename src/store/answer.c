@@ -19,6 +19,20 @@ static bool is_status_word(const struct json_value *v)
     return true;
 }
 
+/* google/rpc/code.proto: the only words of a far side that may stand in a text of ours. */
+static const char *known_status(struct bytes word)
+{
+    static const char *const known[] = {
+        "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
+        "PERMISSION_DENIED", "UNAUTHENTICATED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
+        "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (bytes_eq_str(word, known[i]))
+            return known[i];
+    return "";
+}
+
 static void read_details(const struct json_value *details, struct api_error *ret)
 {
     struct json_value detail;
@@ -118,7 +132,7 @@ struct answer_error answer_classify(const struct answer_head *head, struct bytes
         a.class = class_of_api_error(head->status, &e);
     a.wait_us = MAX(answer_retry_after(head->retry_after, head->date_wall_us, wall_us), e.delay_us);
     a.nack = e.nack;
-    a.status = e.status;
+    a.status = known_status(e.status);
     return a;
 }
 

@@ -23,7 +23,7 @@ struct answer_error {
     uint16_t class;
     us_t wait_us;
     struct json_value nack;     /* hl7Nack, a string of base64, or JSON_NONE */
-    struct bytes status;        /* "INVALID_ARGUMENT", a slice of the body, or empty */
+    const char *status;         /* "INVALID_ARGUMENT" or another name of google.rpc.Code; "": none */
 };
 
 /* status is not 2xx. wall_us: our clock, when the server's Date is missing. */

@@ -149,7 +149,7 @@ static void conclude(struct store_call *call, const struct h2_result *h2, const 
         r.wait_us = a.wait_us;
         if (a.nack.kind == JSON_STRING && store_read_string(&a.nack))
             answer_hl7_ack(a.nack.raw, &call->scratch, r.ack, r.nack_where);
-        err_set(&err, a.class, "%.*s%s%s", BYTES_FMT(a.status), a.status.len > 0 ? ": " : "", err_text(a.class));
+        err_set(&err, a.class, "%s%s%s", a.status, a.status[0] != '\0' ? ": " : "", err_text(a.class));
     }
     if (why->class == ERR_OK)
         r.reach = ANSWERED;

@@ -73,6 +73,16 @@ static void the_nack_is_found_by_its_key(void **state)
     assert_int_equal(a.class, ERR_REFUSED);
 }
 
+static void only_known_words_are_repeated(void **state)
+{
+    struct answer_head head = { .status = 400 };
+    (void) state;
+    assert_string_equal(answer_classify(&head, BYTES_LIT(ERROR(400, "INVALID_ARGUMENT", "")), 0).status, "INVALID_ARGUMENT");
+    struct answer_error a = answer_classify(&head, BYTES_LIT(ERROR(400, "DOE_JOHN", "")), 0);
+    assert_int_equal(a.class, ERR_REFUSED);
+    assert_string_equal(a.status, "");
+}
+
 static void waits_are_read_and_capped(void **state)
 {
     const us_t now = (us_t) 784111777 * US_PER_S;    /* Sun, 06 Nov 1994 08:49:37 GMT, RFC 9110's example */
@@ -167,6 +177,7 @@ int main(void)
         cmocka_unit_test(every_status_has_its_class),
         cmocka_unit_test(an_encoded_body_is_not_read),
         cmocka_unit_test(the_nack_is_found_by_its_key),
+        cmocka_unit_test(only_known_words_are_repeated),
         cmocka_unit_test(waits_are_read_and_capped),
         cmocka_unit_test(dates_are_right_over_the_years),
         cmocka_unit_test(retry_info_is_read),
