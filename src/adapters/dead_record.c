@@ -76,7 +76,7 @@ void dead_record_put_replayed(struct bytes id, us_t at_us, struct buf *out)
     json_write_int(&w, "v", 1);
     json_write_str(&w, "kind", BYTES_LIT("replayed"));
     json_write_str(&w, "id", id);
-    put_time(&w, "at", at_us);
+    put_time(&w, "written", at_us);
     json_write_end(&w);
     put_frame(buf_bytes(&json), out);
 }

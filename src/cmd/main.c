@@ -16,6 +16,7 @@
 static command_fn *const functions[COMMANDS] = {
     [CMD_CHECK] = cmd_check,
     [CMD_DEMO] = cmd_demo,
+    [CMD_DEAD] = cmd_dead,
     [CMD_EMULATE] = cmd_emulate,
     [CMD_GEN] = cmd_gen,
     [CMD_HELP] = cmd_help,

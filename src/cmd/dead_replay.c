@@ -1,0 +1,190 @@
+#include "cmd/dead_replay.h"
+
+#include "adapters/dead_record.h"
+#include "loop/clock.h"
+#include "pubsub/publisher.h"
+#include "pubsub/topic_admin.h"
+#include "run/assemble.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+enum { REPLAY_BATCH = 100 };
+
+struct replaying {
+    struct dead_replay *r;
+    struct assembly a;
+    struct pubsub_endpoint endpoint;
+    struct buf topic;
+    int marks_fd;
+    bool done;                /* of the call that is waited for */
+    struct err err;           /* its end */
+    struct auth_watcher watcher;
+    const struct dead_entry *batch[REPLAY_BATCH];
+    size_t batch_count;
+};
+
+static bool connect_and_ask(struct replaying *p, struct err *err);
+static bool wait_token(struct replaying *p, struct err *err);
+static bool wait(struct replaying *p, struct err *err);
+static void on_token(struct auth_watcher *w, uint32_t gen, const struct err *err);
+static void on_subscription(void *ctx, const struct topic_admin_reply *reply);
+static void on_published(void *ctx, const struct publisher_reply *reply);
+static bool publish_all(struct replaying *p, struct err *err);
+static bool publish_batch(struct replaying *p, struct err *err);
+static bool open_marks(struct replaying *p, struct err *err);
+static bool mark_batch(struct replaying *p, struct err *err);
+
+bool dead_replay_run(struct dead_replay *r, struct err *err)
+{
+    struct replaying p = { .r = r, .marks_fd = -1, .watcher.fn = on_token };
+    p.a.conf = r->config;
+    p.a.loop = loop_make(err);
+    if (p.a.loop == NULL)
+        return false;
+    bool ok = open_marks(&p, err) && connect_and_ask(&p, err) && publish_all(&p, err);
+    assembly_fini(&p.a);
+    loop_free(p.a.loop);
+    buf_fini(&p.topic);
+    if (p.marks_fd >= 0)
+        close(p.marks_fd);
+    return ok;
+}
+
+static bool connect_and_ask(struct replaying *p, struct err *err)
+{
+    TRY(assembly_connect(&p->a, err));
+    TRY(wait_token(p, err));
+    p->endpoint = (struct pubsub_endpoint) { p->a.loop, p->a.pubsub_pool, p->a.auth };
+    p->done = false;
+    topic_admin_get_subscription(&p->endpoint, bytes_str(p->r->config->pubsub_subscription), 30 * US_PER_S, on_subscription, p);
+    return wait(p, err) || err_wrap(err, "cannot ask for the subscription's topic");
+}
+
+static bool wait_token(struct replaying *p, struct err *err)
+{
+    if (p->a.auth == NULL)
+        return true;
+    p->done = false;
+    auth_watch(p->a.auth, &p->watcher);
+    auth_refresh(p->a.auth, 0);
+    bool ok = wait(p, err);
+    auth_unwatch(p->a.auth, &p->watcher);
+    return ok || err_wrap(err, "no access token");
+}
+
+static bool wait(struct replaying *p, struct err *err)
+{
+    while (!p->done)
+        loop_pass(p->a.loop, US_NEVER);
+    if (p->err.class == ERR_OK)
+        return true;
+    *err = p->err;
+    return false;
+}
+
+static void on_token(struct auth_watcher *w, uint32_t gen UNUSED, const struct err *err)
+{
+    struct replaying *p = CONTAINER_OF(w, struct replaying, watcher);
+    p->err = *err;
+    p->done = true;
+}
+
+static void on_subscription(void *ctx, const struct topic_admin_reply *reply)
+{
+    struct replaying *p = ctx;
+    p->err = *reply->err;
+    p->done = true;
+    if (p->err.class != ERR_OK)
+        return;
+    buf_append(&p->topic, reply->subscription.topic);
+    if (!bytes_starts(buf_bytes(&p->topic), BYTES_LIT("projects/")))
+        err_set(&p->err, ERR_PRECONDITION, "the subscription's topic was deleted");
+}
+
+static void on_published(void *ctx, const struct publisher_reply *reply)
+{
+    struct replaying *p = ctx;
+    p->err = *reply->err;
+    p->done = true;
+}
+
+static bool publish_all(struct replaying *p, struct err *err)
+{
+    struct dead_replay *r = p->r;
+    size_t chosen = 0, per_batch = REPLAY_BATCH;
+    if (r->per_second > 0)
+        per_batch = (size_t) MAX(1.0, MIN(r->per_second, (double) REPLAY_BATCH));
+    for (size_t i = 0; i < r->entries->count; i++) {
+        const struct dead_entry *e = &r->entries->at[i];
+        if (e->skipped || !dead_entries_fit(e, r->filter))
+            continue;
+        if (e->name[0] == '\0') {
+            r->without_name++;
+            continue;
+        }
+        if (e->replayed && r->filter->names_count == 0) {
+            r->already++;
+            continue;
+        }
+        if (r->limit != 0 && chosen == r->limit)
+            break;
+        chosen++;
+        p->batch[p->batch_count++] = e;
+        if (p->batch_count == per_batch)
+            TRY(publish_batch(p, err));
+    }
+    return p->batch_count == 0 || publish_batch(p, err);
+}
+
+static bool publish_batch(struct replaying *p, struct err *err)
+{
+    struct pubsub_message messages[REPLAY_BATCH];
+    us_t began = clock_now();
+    for (size_t i = 0; i < p->batch_count; i++)
+        messages[i] = (struct pubsub_message) { .data = bytes_str(p->batch[i]->name) };
+    p->done = false;
+    publisher_publish(&p->endpoint, buf_bytes(&p->topic), messages, p->batch_count, 60 * US_PER_S, on_published, p);
+    if (!wait(p, err))
+        return err_wrap(err, "%zu names were published, the next %zu were not", p->r->published, p->batch_count);
+    p->r->published += p->batch_count;
+    TRY(mark_batch(p, err));
+    us_t next = p->r->per_second > 0 ? began + (us_t) (1e6 * (double) p->batch_count / p->r->per_second) : began;
+    p->batch_count = 0;
+    for (us_t now = clock_now(); now < next; now = clock_now())
+        loop_pass(p->a.loop, next - now);
+    return true;
+}
+
+static bool open_marks(struct replaying *p, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf path = { 0 };
+    buf_printf(&path, "%s/replayed.dlq", p->r->dir);
+    p->marks_fd = open(buf_str(&path), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (p->marks_fd < 0)
+        return FAIL(err, DISK, "cannot write %s: %s", buf_str(&path), strerror(errno));
+    if (flock(p->marks_fd, LOCK_EX | LOCK_NB) != 0)
+        return FAIL(err, DISK, "another replay of %s is running", p->r->dir);
+    char tail[512];    /* what a crash left of a line is cut off */
+    off_t len = lseek(p->marks_fd, 0, SEEK_END), from = MAX(len - (off_t) sizeof(tail), 0);
+    ssize_t n = pread(p->marks_fd, tail, sizeof(tail), from);
+    while (n > 0 && tail[n - 1] != '\n')
+        n--;
+    if (n < 0 || (from + n < len && ftruncate(p->marks_fd, from + n) != 0))
+        return FAIL(err, DISK, "cannot write %s: %s", buf_str(&path), strerror(errno));
+    return true;
+}
+
+static bool mark_batch(struct replaying *p, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf lines = { 0 };
+    us_t now = clock_wall();
+    for (size_t i = 0; i < p->batch_count; i++)
+        dead_record_put_replayed(bytes_str(p->batch[i]->id), now, &lines);
+    if (write(p->marks_fd, lines.ptr, lines.len) == (ssize_t) lines.len && fsync(p->marks_fd) == 0)
+        return true;
+    return FAIL(err, DISK, "%zu names were published, but cannot be marked as replayed: %s", p->r->published, strerror(errno));
+}
