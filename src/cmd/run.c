@@ -69,6 +69,7 @@ int cmd_run(const struct invocation *in)
     enum direct_end end = direct_run(&(struct direct_conf) {
         .config = c, .reload = reload, .ctx = (void *) in, .log_format = log_format,
         .log_level = severity(in, c), .log_colour = log_format == LOG_HUMAN && print_in_colour(in, STDERR_FILENO),
+        .progress = log_format == LOG_HUMAN && print_is_tty(STDERR_FILENO) && !opt_bool(in->values, OPT_quiet),
         .until_empty_us = opt_int(in->values, OPT_until_empty),
         .storm_guard = strcmp(opt_str(in->values, OPT_storm_guard), "off") != 0,
     }, &err);

@@ -6,6 +6,7 @@
 #include "relay/stats.h"
 #include "run/assemble.h"
 #include "run/log_drain.h"
+#include "run/progress.h"
 #include "run/signals.h"
 #include "run/status.h"
 
@@ -28,6 +29,7 @@ struct direct {
     struct log_drain *log_drain;
     struct signals *signals;
     struct status *status;
+    struct progress *progress;      /* NULL: none */
     struct loop_hook hook;
     struct loop_timer deadline;     /* of the phase */
     struct loop_timer stats, storm, quiet;
@@ -268,6 +270,8 @@ static bool open_all(struct direct *d)
         return false;
     log_notes(d);
     d->status = status_open(&d->a);
+    if (d->conf->progress)
+        d->progress = progress_open(&d->a, d->log_drain, STDERR_FILENO);
     d->hook.fn = on_pass;
     loop_hook_add(d->a.loop, &d->hook);
     if (conf->log_format == LOG_JSON)
@@ -291,6 +295,7 @@ static void close_all(struct direct *d)
         loop_hook_remove(d->a.loop, &d->hook);
     if (list_is_linked(&d->first_token.link))
         auth_unwatch(d->a.auth, &d->first_token);
+    progress_close(d->progress);
     status_close(d->status);
     assembly_fini(&d->a);
     signals_free(d->signals);

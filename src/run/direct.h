@@ -19,6 +19,7 @@ struct direct_conf {
     enum log_format log_format;
     enum log_severity log_level;
     bool log_colour;
+    bool progress;             /* a block of figures below the log; stderr is a terminal */
     us_t until_empty_us;       /* 0: never */
     bool storm_guard;
 };

@@ -16,6 +16,12 @@
 struct log_drain;
 
 struct log_drain *log_drain_make(struct loop *l, struct log *log, int fd);
+/*
+ * Lines that stay below the log on a terminal (progress): drawn anew after every
+ * line of the log and whenever they change. Copied; empty: none any more. Not a
+ * terminal: no effect.
+ */
+void log_drain_footer(struct log_drain *d, struct bytes lines);
 /* Writes what is left for at most wait_us, then lets it go. */
 void log_drain_end(struct log_drain *d, us_t wait_us);
 

@@ -101,7 +101,11 @@ static void check_all(const struct assembly *a, struct admin_snapshot *s)
 
 static void snapshot(void *ctx, struct admin_snapshot *s)
 {
-    const struct assembly *a = ((struct status *) ctx)->a;
+    status_snapshot(((struct status *) ctx)->a, s);
+}
+
+void status_snapshot(const struct assembly *a, struct admin_snapshot *s)
+{
     const struct config *c = a->conf;
     publish_process(a);
     if (a->driver != NULL)
