@@ -10,12 +10,19 @@ from rest import fetch, in_threads, list_names, message_id, pull_all
 Ledger = collections.namedtuple('Ledger', 'announced identical dead skipped pending lost altered unexpected both reasons')
 
 
+NAME_MAX = 1024    # of what is no name, no more is looked at
+
+
+def digest_of(text):
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def judge(w, stored, other_names=(), empty_ids=(), threads=8):
     """stored: {name at the source: bytes as announced}. other_names: announced, but in no source of ours."""
     records = dead_letters.read(w.path('dead'))
     written = dead_letters.by_announcement(records)
     announced = list(stored) + list(other_names)
-    dead = {n: written[k] for n in announced for k in (n, hashlib.sha256(n.encode()).hexdigest()) if k in written}
+    dead = {n: written[k] for n in announced for k in (n, digest_of(n), digest_of(n[:NAME_MAX])) if k in written}
     skipped = {r['message_id'] for r in records if r['kind'] == 'skipped'}
     waiting = pull_all(w.rest, W.SUBSCRIPTION)
     waiting_names = {data.decode('utf-8', 'replace') for data, _ in waiting if data}

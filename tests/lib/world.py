@@ -164,6 +164,10 @@ class World:
         messages = [{'data': base64.b64encode(d).decode()} if d else {'attributes': {'made_by': 'a test'}} for d in datas]
         return self.rest.expect('POST', '/v1/%s:publish' % TOPIC, {'messages': messages})['messageIds']
 
+    def backlog(self):
+        """How many announcements are not acknowledged: the local cloud's own count."""
+        return int(self.rest.expect('GET', '/v1/%s:backlog' % SUBSCRIPTION)['unacked'])
+
     # ---- the relay ----
 
     def config(self, **more):
