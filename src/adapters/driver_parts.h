@@ -81,6 +81,9 @@ void driver_source_release(struct driver *d, const struct relay_action *a);
 void driver_source_forget(struct driver *d, relay_id lease);
 void driver_source_probe(struct driver *d);
 struct bytes driver_lease_message_id(const struct driver *d, relay_id lease);
+/* What of an announced name may be shown: the name of an HL7v2 message in some store. What is no such name may be
+ * anything, a message too, and is "not-a-name": its notification's message_id finds it. */
+struct bytes driver_shown_name(const struct driver *d, struct bytes announced);
 
 /* do_attempt.c */
 void driver_attempt_start(struct driver *d, const struct relay_action *a);

@@ -72,11 +72,12 @@ static void dead(struct driver *d, const struct relay_action *a)
     METRIC_ADD(d->conf.metrics, DEAD, (unsigned) a->reason, 0, 1);
     metric_add(d->conf.metrics, ingest ? METRIC_FAILED_INGEST : METRIC_FAILED_FETCH, 0, 0, 1);
     d->facts.dead++;
-    LOG(d->conf.log, MESSAGE_DEAD, LOG_NAME("message", a->name), LOG_CODE("stage", stage_name(a->stage)),
+    LOG(d->conf.log, MESSAGE_DEAD, LOG_NAME("message", driver_shown_name(d, a->name)), LOG_CODE("stage", stage_name(a->stage)),
         LOG_CODE("reason", reason_code(a->reason)), LOG_INT("attempts", a->attempts),
         LOG_INT("status", a->answer.http), LOG_CODE("class", err_name(a->answer.class)),
         LOG_CODE("hl7_ack", at != NULL && at->ack[0] != '\0' ? at->ack : "none"),
-        LOG_NAME_STR("hl7_location", at != NULL ? at->nack_where : ""));
+        LOG_NAME_STR("hl7_location", at != NULL ? at->nack_where : ""),
+        LOG_NAME("message_id", driver_lease_message_id(d, a->lease)));
 }
 
 void driver_outcome(struct driver *d, const struct relay_action *a)
@@ -96,11 +97,11 @@ void driver_outcome(struct driver *d, const struct relay_action *a)
         return;
     case OUTCOME_RELEASED:
         METRIC_ADD(d->conf.metrics, RELEASED, (unsigned) a->reason, 0, 1);
-        LOG(d->conf.log, MESSAGE_RELEASED, LOG_NAME("message", a->name), LOG_CODE("reason", reason_code(a->reason)));
+        LOG(d->conf.log, MESSAGE_RELEASED, LOG_NAME("message", driver_shown_name(d, a->name)), LOG_CODE("reason", reason_code(a->reason)));
         return;
     case OUTCOME_COALESCED:
         METRIC_INC(d->conf.metrics, COALESCED);
-        LOG(d->conf.log, MESSAGE_COALESCED, LOG_NAME("message", a->name));
+        LOG(d->conf.log, MESSAGE_COALESCED, LOG_NAME("message", driver_shown_name(d, a->name)));
         return;
     case OUTCOME_NONE:
     case RELAY_OUTCOMES:
@@ -161,7 +162,7 @@ void driver_notice(struct driver *d, const struct relay_action *a)
     if (!a->on)
         LOG(d->conf.log, NOTICE_OFF, notice, target);
     else if (a->name.len > 0)
-        LOG(d->conf.log, NOTICE_ON, notice, target, LOG_NAME("message", a->name));
+        LOG(d->conf.log, NOTICE_ON, notice, target, LOG_NAME("message", driver_shown_name(d, a->name)));
     else
         LOG(d->conf.log, NOTICE_ON, notice, target, LOG_CODE("class", err_name(a->answer.class)),
             LOG_INT("status", a->answer.http));

@@ -65,7 +65,7 @@ static void deliver(struct driver *d, const struct pubsub_delivery *p, us_t unti
         METRIC_INC(d->conf.metrics, REDELIVERED);
     METRIC_INC(d->conf.metrics, RECEIVED);
     if (log_wants(d->conf.log, EVENT_MESSAGE_RECEIVED))
-        LOG(d->conf.log, MESSAGE_RECEIVED, LOG_NAME("message", p->data), LOG_NAME("message_id", p->message_id));
+        LOG(d->conf.log, MESSAGE_RECEIVED, LOG_NAME("message", driver_shown_name(d, p->data)), LOG_NAME("message_id", p->message_id));
     uint64_t lane = 0;
     if (p->ordering_key.len > 0)
         lane = bytes_hash(p->ordering_key, d->conf.seed) | 1;
@@ -209,6 +209,13 @@ void driver_source_probe(struct driver *d)
 {
     d->probe[AT_SUBSCRIPTION].open = true;
     pull_stream_open_now(d->pull);
+}
+
+struct bytes driver_shown_name(const struct driver *d, struct bytes announced)
+{
+    struct bytes id;
+    bool is_name = announced.len == 0 || store_path_check(d->conf.source_names, announced, &id) != STORE_PATH_BAD;
+    return is_name ? announced : BYTES_LIT("not-a-name");
 }
 
 struct bytes driver_lease_message_id(const struct driver *d, relay_id lease)
