@@ -14,8 +14,6 @@ static void call_move(struct h2_call *c, struct list *to)
 
 /* ---- start ------------------------------------------------------------ */
 
-static void on_timer(struct loop_timer *t);
-
 static struct h2_call *call_take(struct h2_pool *p)
 {
     struct list_link *link = list_first(&p->spare);
@@ -35,7 +33,6 @@ static struct h2_call *call_take(struct h2_pool *p)
     }
     c->magic = H2_CALL_MAGIC;
     c->pool = p;
-    c->timer.fn = on_timer;
     return c;
 }
 
@@ -67,7 +64,7 @@ static bool copy_request(struct h2_call *c, const struct h2_request *req)
     return ok;
 }
 
-/* One timer for deadline and slowness: bytes that arrive do not move it, it looks again when it fires. */
+/* One watch for deadline and slowness: bytes that arrive do not move it, it is set again after a look. */
 static us_t next_look(const struct h2_call *c)
 {
     if (c->slow_us == 0)
@@ -103,8 +100,7 @@ struct h2_call *h2_call_start(struct h2_pool *p, const struct h2_request *req, c
         call_move(c, &p->refused);
     } else {
         call_move(c, &p->waiting);
-        if (next_look(c) != US_NEVER)
-            loop_timer_set(p->loop, &c->timer, next_look(c));
+        h2_pool_watch(p, c, next_look(c));
     }
     h2_pool_work(p);
     return c;
@@ -285,6 +281,8 @@ static void leave_session(struct h2_call *c, uint32_t reset_code)
     c->pool->calls_open--;
     if (list_is_empty(&s->calls))
         s->idle_from_us = loop_now(c->pool->loop);
+    if (s->recent == c)
+        s->recent = NULL;
     if (s->ng == NULL)
         return;
     nghttp2_session_set_stream_user_data(s->ng, c->stream_id, NULL);
@@ -295,7 +293,6 @@ static void leave_session(struct h2_call *c, uint32_t reset_code)
 
 void h2_call_release(struct h2_call *c, uint32_t reset_code)
 {
-    loop_timer_stop(c->pool->loop, &c->timer);
     list_remove(c->in, &c->link);
     c->in = NULL;
     if (c->session != NULL)
@@ -308,11 +305,11 @@ void h2_call_release(struct h2_call *c, uint32_t reset_code)
 }
 
 /* A stream that is half open, from either side, is closed with RST_STREAM. */
-static uint32_t reset_code_for(const struct h2_call *c, enum err_class class, uint32_t h2_code)
+static uint32_t reset_code_for(const struct h2_call *c, const struct err *err, uint32_t h2_code)
 {
     if (h2_code != UINT32_MAX && h2_code != 0)
         return UINT32_MAX;    /* the far side reset it */
-    if (class == ERR_OK)
+    if (err == NULL)
         return c->upload_done ? UINT32_MAX : NGHTTP2_NO_ERROR;
     return NGHTTP2_CANCEL;
 }
@@ -322,11 +319,13 @@ void h2_call_finish(struct h2_call *c, const struct err *err, uint32_t h2_code)
     struct h2_pool *p = c->pool;
     struct h2_call_events events = c->events;
     void *ctx = c->ctx;
-    struct h2_result result = { .err = *err, .status = c->status, .h2_code = h2_code, .sent_us = c->sent_us,
+    struct h2_result result = { .status = c->status, .h2_code = h2_code, .sent_us = c->sent_us,
                                 .first_byte_us = c->first_byte_us };
-    if (err->class == ERR_OK)
+    if (err != NULL)
+        result.err = *err;
+    else
         result.err.reach = ANSWERED;
-    h2_call_release(c, reset_code_for(c, (enum err_class) err->class, h2_code));
+    h2_call_release(c, reset_code_for(c, err, h2_code));
     p->in_callback++;
     events.on_done(ctx, &result);
     p->in_callback--;
@@ -346,9 +345,8 @@ void h2_call_cancel(struct h2_call *c)
     h2_call_release(c, NGHTTP2_CANCEL);
 }
 
-static void on_timer(struct loop_timer *t)
+void h2_call_look(struct h2_call *c)
 {
-    struct h2_call *c = CONTAINER_OF(t, struct h2_call, timer);
     us_t now = loop_now(c->pool->loop);
     bool is_slow = c->slow_us > 0 && c->began && !c->asked && now >= c->byte_us + c->slow_us;
     if (now >= c->deadline_us && c->session == NULL)
@@ -358,5 +356,5 @@ static void on_timer(struct loop_timer *t)
     else if (is_slow)
         h2_call_fail(c, ERR_TIMEOUT, "the answer stopped half-way", 0);
     else
-        loop_timer_set(c->pool->loop, t, next_look(c));
+        h2_pool_watch(c->pool, c, next_look(c));
 }

@@ -53,6 +53,19 @@ struct h2_pool {
     struct loop_hook hook;
     struct loop_task task;
     struct loop_timer again;       /* when the next connect is allowed */
+
+    /* Calls that are to be looked at: see h2_watch.c. */
+    struct h2_watch *watches;
+    size_t watches_count, watches_cap;
+    us_t watch_us;                 /* the earliest of them; US_NEVER: none */
+    struct loop_timer watch_timer;
+};
+
+/* "Look at the call then, if it is still in that life." */
+struct h2_watch {
+    us_t at_us;
+    struct h2_call *call;
+    uint32_t gen;
 };
 
 enum h2_session_state { H2_DIALING, H2_SHAKING, H2_GREETING, H2_OPEN };
@@ -72,6 +85,9 @@ struct h2_session {
     uint32_t cap;                  /* streams that both ends allow */
     us_t opened_us, read_us, ping_us, idle_from_us;    /* ping_us 0: none under way */
     struct loop_timer timer;
+
+    struct h2_call *recent;        /* the call of stream recent_id: frames come in runs */
+    int32_t recent_id;
 
     /* The header block that is being received (blocks are never interleaved). */
     struct net_header fields[LIMIT_HEADER_COUNT];
@@ -108,14 +124,13 @@ struct h2_call {
     uint16_t status;
     uint64_t window, received, length;    /* length UINT64_MAX: unknown */
     us_t deadline_us, slow_us, byte_us, sent_us, first_byte_us;
-    struct loop_timer timer;
 
     struct net_header headers[H2_REQUEST_HEADERS];    /* the last: not cleared when a call is used again */
 };
 
 /* h2_call.c */
 void h2_call_submit(struct h2_call *c, struct h2_session *s);
-/* The one end: lets go of the stream (RST_STREAM when it is open still), then on_done. */
+/* The one end: lets go of the stream (RST_STREAM when it is open still), then on_done. err NULL: answered. */
 void h2_call_finish(struct h2_call *c, const struct err *err, uint32_t h2_code);
 void h2_call_fail(struct h2_call *c, enum err_class class, const char *text, uint32_t h2_code);
 void h2_call_release(struct h2_call *c, uint32_t reset_code);    /* without a word */
@@ -125,6 +140,12 @@ ssize_t h2_call_read_body(nghttp2_session *ng, int32_t stream_id, uint8_t *buf, 
 int h2_call_write_body(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t length,
                     nghttp2_data_source *source, void *user_data);
 void h2_call_want(struct h2_call *c);    /* tells on_want when the window is used up or too small */
+void h2_call_look(struct h2_call *c);    /* ends it when its time is over, else has it looked at again */
+
+/* h2_watch.c */
+void h2_pool_watch(struct h2_pool *p, struct h2_call *c, us_t at_us);    /* at most once at a time for a call */
+void h2_pool_watch_fini(struct h2_pool *p);
+void h2_pool_watch_init(struct h2_pool *p);
 
 /* h2_receive.c */
 void h2_session_set_callbacks(nghttp2_session_callbacks *callbacks);

@@ -156,6 +156,7 @@ struct h2_pool *h2_pool_make(struct loop *l, struct resolver *r, const struct h2
     p->hook.fn = on_hook;
     p->task.fn = on_task;
     p->again.fn = on_again;
+    h2_pool_watch_init(p);
     loop_hook_add(l, &p->hook);
     return p;
 }
@@ -197,6 +198,7 @@ void h2_pool_free(struct h2_pool *p)
     loop_hook_remove(p->loop, &p->hook);
     loop_task_cancel(p->loop, &p->task);
     loop_timer_stop(p->loop, &p->again);
+    h2_pool_watch_fini(p);
     nghttp2_session_callbacks_del(p->callbacks);
     nghttp2_option_del(p->option);
     h2_mem_free(p->mem);

@@ -5,9 +5,14 @@
 
 #include <stdio.h>
 
-static struct h2_call *call_of(nghttp2_session *ng, int32_t stream_id)
+/* nghttp2 looks streams up in a hash table; a dozen header fields in a row are of one stream. */
+static struct h2_call *call_of(struct h2_session *s, int32_t stream_id)
 {
-    return nghttp2_session_get_stream_user_data(ng, stream_id);
+    if (s->recent != NULL && s->recent_id == stream_id)
+        return s->recent;
+    s->recent = nghttp2_session_get_stream_user_data(s->ng, stream_id);
+    s->recent_id = stream_id;
+    return s->recent;
 }
 
 /* ---- header blocks ---------------------------------------------------- */
@@ -32,14 +37,14 @@ static struct bytes rcbuf_bytes(nghttp2_rcbuf *ref)
     return bytes_of((const char *) v.base, v.len);
 }
 
-static int on_header(nghttp2_session *ng, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
+static int on_header(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
                      uint8_t flags UNUSED, void *user_data)
 {
     struct h2_session *s = user_data;
     enum { FIELD_OVERHEAD = 32 };    /* RFC 9113, 6.5.2 */
     struct bytes n = rcbuf_bytes(name), v = rcbuf_bytes(value);
     s->header_bytes += n.len + v.len + FIELD_OVERHEAD;
-    struct h2_call *c = call_of(ng, frame->hd.stream_id);
+    struct h2_call *c = call_of(s, frame->hd.stream_id);
     if (c != NULL && s->fields_count < LIMIT_HEADER_COUNT && s->header_bytes <= LIMIT_HEADER_BYTES) {
         nghttp2_rcbuf_incref(name);
         nghttp2_rcbuf_incref(value);
@@ -96,7 +101,7 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const 
 {
     struct h2_session *s = user_data;
     nghttp2_session_consume_connection(ng, len);
-    struct h2_call *c = call_of(ng, stream_id);
+    struct h2_call *c = call_of(s, stream_id);
     if (c == NULL)
         return 0;
     uint32_t gen = c->gen;
@@ -131,22 +136,21 @@ static void stream_frame_complete(struct h2_session *s, struct h2_call *c, const
     s->pool->in_callback++;
     bool lives = frame->hd.type != NGHTTP2_HEADERS || headers_complete(s, c, frame);
     if (lives && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) {
-        static const struct err ok = { .class = ERR_OK };
         /* HEADERS, trailers, WINDOW_UPDATE: what an answer brings with it is no flood. */
         s->flood_frames -= MIN(s->flood_frames, 4u);
         loop_count_answers(s->pool->loop, 1);
-        h2_call_finish(c, &ok, 0);
+        h2_call_finish(c, NULL, 0);
     }
     s->pool->in_callback--;
 }
 
-static int on_frame(nghttp2_session *ng, const nghttp2_frame *frame, void *user_data)
+static int on_frame(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, void *user_data)
 {
     struct h2_session *s = user_data;
     switch (frame->hd.type) {
     case NGHTTP2_HEADERS:
     case NGHTTP2_DATA: {
-        struct h2_call *c = call_of(ng, frame->hd.stream_id);
+        struct h2_call *c = call_of(s, frame->hd.stream_id);
         if (c != NULL)
             stream_frame_complete(s, c, frame);
         if (frame->hd.type == NGHTTP2_HEADERS)
@@ -195,7 +199,7 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
              nghttp2_http2_strerror(frame->goaway.error_code));
     if (frame->hd.type != NGHTTP2_HEADERS)
         return 0;
-    struct h2_call *c = call_of(ng, frame->hd.stream_id);
+    struct h2_call *c = call_of(s, frame->hd.stream_id);
     if (c == NULL)
         return 0;
     c->sent = true;
@@ -205,9 +209,10 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
     return 0;
 }
 
-static int on_stream_close(nghttp2_session *ng, int32_t stream_id, uint32_t code, void *user_data UNUSED)
+static int on_stream_close(nghttp2_session *ng UNUSED, int32_t stream_id, uint32_t code, void *user_data)
 {
-    struct h2_call *c = call_of(ng, stream_id);
+    struct h2_session *s = user_data;
+    struct h2_call *c = call_of(s, stream_id);
     if (c == NULL)
         return 0;
     char text[128];

@@ -369,6 +369,30 @@ static void a_deadline_holds(void **state UNUSED)
     assert_int_equal(bad_server_accepted(peer), 1);
 }
 
+static void deadlines_hold_in_any_order(void **state UNUSED)
+{
+    enum { CALLS = 399 };    /* more than the watches have room for at first */
+    static struct heard calls[CALLS];
+    static us_t due[CALLS];
+    us_t begun = clock_now();
+    memset(calls, 0, sizeof(calls));
+    for (size_t i = 0; i < CALLS; i++) {
+        due[i] = begun + (us_t) (20 + i * 7 % 100) * US_PER_MS;
+        start(&calls[i], "/hang", (struct h2_request) { .deadline_us = due[i] });
+        if (i % 3 == 0)
+            h2_call_cancel(calls[i].call);
+    }
+    for (size_t ended = 0; ended < CALLS / 3 * 2;) {
+        loop_pass(loop, US_PER_S);
+        ended = 0;
+        for (size_t i = 0; i < CALLS; i++) {
+            ended += (size_t) calls[i].dones;
+            assert_true(calls[i].dones == (i % 3 != 0 && due[i] <= loop_now(loop)));
+        }
+        assert_true(clock_now() < begun + 10 * US_PER_S);
+    }
+}
+
 static void a_reply_that_stops_is_given_up(void **state UNUSED)
 {
     struct heard a = { 0 };
@@ -707,6 +731,7 @@ int main(void)
         TEST(resets_may_have_been_applied),
         TEST(a_cut_ends_all_calls),
         TEST(a_deadline_holds),
+        TEST(deadlines_hold_in_any_order),
         TEST(a_reply_that_stops_is_given_up),
         TEST(who_waits_for_a_grant_is_not_slow),
         TEST(a_flood_of_header_fields_is_cut),
