@@ -22,12 +22,21 @@ struct cloud_conf {
     uint16_t duplicate_status;       /* a duplicate that is rejected: 409 or 400 */
     uint16_t oversize_status;        /* a request over 10 MB: 400 or 413 */
     bool lenient_json;               /* unknown JSON fields are passed over instead of refused */
+    bool missing_topic_fails;        /* a message that cannot be announced is refused instead of only stored */
+    const char *notify_project;      /* what notifications call a store's project (its number); NULL: as it is */
     bool release_on_disconnect;      /* leases of a stream that was cut come back at once, not at their deadlines */
     uint64_t seed;                   /* of the fault plan; 0 is a seed too */
     const char *fault_file;          /* NULL: none */
     const char *const *faults;       /* rules as on a line of the file */
     size_t faults_count;
 };
+
+/*
+ * Sets one of the open facts of conf by word: duplicate=409|400, oversize=400|413, topic=store|fail (one that is
+ * missing), project=ID (in notifications), field=refuse|ignore (an unknown one in JSON). The text must outlive conf.
+ * Class USAGE.
+ */
+bool cloud_answers_set(struct cloud_conf *conf, const char *text, struct err *err) MUST_USE;
 
 struct cloud;
 

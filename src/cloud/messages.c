@@ -273,6 +273,55 @@ static void make_row(struct cloud *c, const struct cloud_store *store, const str
     append_data(a, row);
 }
 
+/* What notifications call the message: its name, or the same in a project that is named by its number. */
+static void announced_name(const struct cloud_call *call, struct buf *out)
+{
+    const char *project = cloud_stores_facts(call->c->stores)->notify_project;
+    struct bytes rest = buf_bytes(&call->name);
+    if (project == NULL) {
+        buf_append(out, rest);
+        return;
+    }
+    (void) bytes_cut(&rest, '/');
+    (void) bytes_cut(&rest, '/');
+    buf_printf(out, "projects/%s/", project);
+    buf_append(out, rest);
+}
+
+/* False: a topic is missing, and that is told to matter: the call is gone. */
+static bool topics_are_there(struct cloud_call *call, const struct cloud_store *store,
+                             const struct cloud_facts *facts)
+{
+    struct bytes row;
+    if (!cloud_stores_facts(call->c->stores)->missing_topic_fails)
+        return true;
+    for (size_t i = 0; i < store->conf.notifications_count; i++) {
+        const struct cloud_notification *n = &store->conf.notifications[i];
+        if (!cloud_message_filter_match(n->filter, facts) ||
+            cloud_db_get_latest(call->c->db, CLOUD_DB_TOPIC, bytes_str(n->topic), &row) == CLOUD_DB_FOUND)
+            continue;
+        buf_clear(&call->json);
+        cloud_call_fail(call, GRPC_FAILED_PRECONDITION, (struct bytes) { 0 },
+                        "the notification topic %s does not exist", n->topic);
+        return false;
+    }
+    return true;
+}
+
+static void announce(struct cloud_call *call, const struct cloud_store *store,
+                     const struct cloud_facts *facts, struct cloud_db_write *w)
+{
+    CLEANUP(buf_fini) struct buf name = { 0 };
+    announced_name(call, &name);
+    for (size_t i = 0; i < store->conf.notifications_count; i++) {
+        const struct cloud_notification *n = &store->conf.notifications[i];
+        /* A topic that does not exist: the message is stored, nothing is announced. What Google does is not
+         * settled. */
+        if (cloud_message_filter_match(n->filter, facts))
+            (void) cloud_notify(call->c, w, bytes_str(n->topic), buf_bytes(&name), facts->type);
+    }
+}
+
 static void store_message(struct cloud_call *call, const struct cloud_store *store, const struct arrival *a)
 {
     CLEANUP(buf_fini) struct buf value = { 0 };
@@ -280,18 +329,14 @@ static void store_message(struct cloud_call *call, const struct cloud_store *sto
     struct cloud_message_row row;
     make_row(call->c, store, a, &value);
     CHECK(cloud_messages_row(buf_bytes(&value), &row));
+    if (!topics_are_there(call, store, &row.facts))
+        return;
     cloud_messages_index_key(store, row.facts.send_us, sum_of(&a->sum), &index);
     write_reply(call, store, &row);
     struct cloud_db_write *w = cloud_db_begin(call->c->db);
     cloud_db_put(w, CLOUD_DB_MESSAGE, buf_bytes(&call->key), buf_bytes(&value));
     cloud_db_put(w, CLOUD_DB_MESSAGE_INDEX, buf_bytes(&index), row.record);
-    for (size_t i = 0; i < store->conf.notifications_count; i++) {
-        const struct cloud_notification *n = &store->conf.notifications[i];
-        /* A topic that does not exist: the message is stored, nothing is announced. What Google does is not
-         * settled. */
-        if (cloud_message_filter_match(n->filter, &row.facts))
-            (void) cloud_notify(call->c, w, bytes_str(n->topic), buf_bytes(&call->name), row.facts.type);
-    }
+    announce(call, store, &row.facts, w);
     cloud_call_commit(call, w);
 }
 

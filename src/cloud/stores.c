@@ -11,8 +11,8 @@ enum { BUCKETS = 256 };
 
 struct cloud_stores {
     struct cloud *c;
-    struct cloud_conf conf; /* its strings are not used but accept_ids */
-    char *accept_ids;
+    struct cloud_conf conf; /* of its strings only the two below, which are copies */
+    char *accept_ids, *notify_project;
     uint64_t deletions;
     struct rnd uuids; /* seeded by the kernel at every start */
     struct cloud_store *buckets[BUCKETS];
@@ -74,6 +74,8 @@ struct cloud_stores *cloud_stores_make(struct cloud *c, const struct cloud_conf 
     s->c = c;
     s->conf = *conf;
     s->accept_ids = conf->accept_all_stores != NULL ? mem_dup(bytes_str(conf->accept_all_stores)) : NULL;
+    s->notify_project = conf->notify_project != NULL ? mem_dup(bytes_str(conf->notify_project)) : NULL;
+    s->conf.notify_project = s->notify_project;
     rnd_seed(&s->uuids, entropy_u64());
     struct cloud_db_range all = { .table = CLOUD_DB_STORE };
     if (!cloud_db_scan(c->db, &all, load_store, s, err)) {
@@ -94,6 +96,7 @@ void cloud_stores_free(struct cloud_stores *s)
             free_store(store);
         }
     mem_free(s->accept_ids);
+    mem_free(s->notify_project);
     mem_free(s);
 }
 

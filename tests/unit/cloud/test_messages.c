@@ -138,6 +138,33 @@ static void a_duplicate_is_the_same_resource_with_the_same_ack(void **state)
     stores_rig_end(&rig);
 }
 
+static void announcements_are_as_told(void **state)
+{
+    (void) state;
+    const char *conf =
+        "{\"notificationConfigs\":[{\"pubsubTopic\":\"projects/p/topics/t\",\"filter\":\"messageType=TYPE\"},"
+        "{\"pubsubTopic\":\"projects/q/topics/t\",\"filter\":\"messageType=OTHER\"}]}";
+    struct stores_rig rig = { .conf.notify_project = "123456" };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "PATCH", STORE "?updateMask=notificationConfigs", conf);
+    stores_rig_put(&rig, "messages:ingest", sample());
+    assert_string_equal(buf_str(&stores_rig_notes),
+                        "projects/p/topics/t projects/123456/locations/l/datasets/d/hl7V2Stores/"
+                        "s/messages/" SAMPLE_ID " TYPE\n");
+    assert_json_has(&rig, "\"name\":\"" STORE "/messages/" SAMPLE_ID "\"");
+    stores_rig_end(&rig);
+    /* The rig's database knows no topic. */
+    rig = (struct stores_rig) { .conf.missing_topic_fails = true };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "PATCH", STORE "?updateMask=notificationConfigs", conf);
+    stores_rig_put(&rig, "messages:ingest", sample());
+    assert_int_equal(rig.status, 400);
+    assert_json_has(&rig, "FAILED_PRECONDITION");
+    stores_rig_ask_str(&rig, "GET", STORE "/messages", "");
+    assert_string_equal(buf_str(&rig.json), "{}");
+    stores_rig_end(&rig);
+}
+
 static void a_store_that_rejects_duplicates_answers_as_told(void **state)
 {
     (void) state;
@@ -425,6 +452,7 @@ int main(void)
         cmocka_unit_test(parsed_data_is_what_googles_page_shows),
         cmocka_unit_test(parser_v3_counts_msh_1_and_undoes_escapes),
         cmocka_unit_test(a_duplicate_is_the_same_resource_with_the_same_ack),
+        cmocka_unit_test(announcements_are_as_told),
         cmocka_unit_test(a_store_that_rejects_duplicates_answers_as_told),
         cmocka_unit_test(malformed_messages_are_refused_with_a_nack_and_not_stored),
         cmocka_unit_test(an_accept_all_store_takes_anything),

@@ -1,5 +1,7 @@
 #include "stores_rig.h"
 
+#include "temp_dir.h"
+
 static void a_dataset_is_made_by_an_operation_that_is_done(void **state)
 {
     (void) state;
@@ -159,6 +161,58 @@ static void what_is_deleted_takes_its_messages_along(void **state)
     stores_rig_end(&rig);
 }
 
+static void all_of_it_outlives_the_process(void **state)
+{
+    (void) state;
+    char dir[64];
+    temp_dir_make(dir);
+    struct stores_rig rig = { .conf.data_dir = dir };
+    CLEANUP(buf_fini) struct buf store = { 0 };
+    CLEANUP(buf_fini) struct buf messages = { 0 };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(
+        &rig, "PATCH", STORE "?updateMask=labels,notificationConfigs",
+        "{\"labels\":{\"a\":\"b\"},\"notificationConfigs\":[{\"pubsubTopic\":\"projects/p/topics/t\","
+        "\"filter\":\"message_type=ADT\"}]}");
+    buf_append(&store, buf_bytes(&rig.json));
+    stores_rig_put(&rig, "messages:ingest", BYTES_LIT("MSH|^~\\&|A|B|C|D|20260101||ADT^A01|1|P|2.5\r"));
+    stores_rig_ask_str(&rig, "GET", STORE "/messages?view=FULL", "");
+    buf_append(&messages, buf_bytes(&rig.json));
+    stores_rig_end(&rig);
+    rig = (struct stores_rig) { .conf.data_dir = dir };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "GET", STORE, "");
+    assert_string_equal(buf_str(&rig.json), buf_str(&store));
+    stores_rig_ask_str(&rig, "GET", STORE "/messages?view=FULL", "");
+    assert_string_equal(buf_str(&rig.json), buf_str(&messages));
+    /* A store made now has a number of its own: none of the old messages. */
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=new", "{}");
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores/new/messages", "");
+    assert_string_equal(buf_str(&rig.json), "{}");
+    stores_rig_end(&rig);
+    temp_dir_remove(dir);
+}
+
+static void open_facts_are_set_by_word(void **state)
+{
+    (void) state;
+    struct cloud_conf conf = { 0 };
+    struct err err = { 0 };
+    const char *const good[] = { "duplicate=400", "oversize=413", "topic=fail", "field=ignore",
+                                 "project=123" };
+    const char *const bad[] = { "",        "duplicate", "duplicate=500", "oversize=",
+                                "topic=x", "project=",  "project=a/b",   "x=1" };
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(cloud_answers_set(&conf, good[i], &err));
+    assert_int_equal(conf.duplicate_status, 400);
+    assert_int_equal(conf.oversize_status, 413);
+    assert_true(conf.missing_topic_fails && conf.lenient_json);
+    assert_string_equal(conf.notify_project, "123");
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(cloud_answers_set(&conf, bad[i], &err));
+    assert_int_equal(err.class, ERR_USAGE);
+}
+
 static void other_paths_and_methods_have_their_answers(void **state)
 {
     (void) state;
@@ -187,6 +241,8 @@ int main(void)
         cmocka_unit_test(a_bad_store_is_refused_with_the_field),
         cmocka_unit_test(a_patch_changes_what_its_mask_names),
         cmocka_unit_test(what_is_deleted_takes_its_messages_along),
+        cmocka_unit_test(all_of_it_outlives_the_process),
+        cmocka_unit_test(open_facts_are_set_by_word),
         cmocka_unit_test(other_paths_and_methods_have_their_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
