@@ -11,6 +11,7 @@ enum {
     PING_US = 30000000,       /* an empty request this often (protocol_version 1) */
     PONG_US = 15000000,       /* and this long for anything to come after it */
     LIVED_US = 30000000,      /* a stream that lived this long is opened again at once */
+    FAULT_US = 5000000,       /* after a system fault, no sooner than this by itself */
     ENDING_US = 5000000,      /* how long a half-closed stream may still bring deliveries */
     TRANSIT_US = 1000000,     /* a lease began when the server sent it: taken off what we count on */
     DELIVERIES = 256          /* told together */
@@ -52,17 +53,17 @@ static us_t now_of(const struct pull_stream *s)
     return loop_now(s->conf.endpoint.loop);
 }
 
+static const struct pubsub_answer fine = { .class = ERR_OK };
+static const struct err no_err = { .class = ERR_OK };
+
 static void set_state(struct pull_stream *s, enum pull_state state, const struct pubsub_answer *why,
                       const struct err *err)
 {
-    static const struct pubsub_answer fine = { .class = ERR_OK };
-    static const struct err no_err = { .class = ERR_OK };
     if (s->state == state && why == NULL)
         return;
     s->state = state;
     s->stats.open_since_us = state == PULL_OPEN ? now_of(s) : 0;
-    if (s->ev.on_state != NULL)
-        s->ev.on_state(s->ctx, state, why != NULL ? why : &fine, err != NULL ? err : &no_err);
+    s->ev.on_state(s->ctx, state, why != NULL ? why : &fine, err != NULL ? err : &no_err);
 }
 
 /* ---- what the stream brings ---- */
@@ -129,6 +130,14 @@ static bool is_fault(const struct pubsub_answer *a)
     }
 }
 
+/* Told to the owner, who probes; looked at again from time to time all the same, so that nothing can be forgotten. */
+static void fault(struct pull_stream *s, const struct pubsub_answer *why, const struct err *err)
+{
+    us_t wait_us = backoff_wait(&reconnect, s->failures++, BACKOFF_EQUAL, &s->rnd);
+    s->reopen_us = now_of(s) + MAX(MAX(wait_us, why->wait_us), FAULT_US);
+    set_state(s, PULL_FAULT, why, err);
+}
+
 /* The stream is gone: what now? */
 static void ended(struct pull_stream *s, const struct pubsub_answer *why, const struct err *err)
 {
@@ -145,7 +154,7 @@ static void ended(struct pull_stream *s, const struct pubsub_answer *why, const 
     if (asked_for || s->stopped) {
         set_state(s, PULL_CLOSED, NULL, NULL);
     } else if (is_fault(why)) {
-        set_state(s, PULL_FAULT, why, err);
+        fault(s, why, err);
     } else {
         s->failures = lived ? 0 : s->failures + 1;
         us_t wait_us = lived ? (us_t) rnd_below(&s->rnd, (uint64_t) reconnect.initial_us)
@@ -185,7 +194,7 @@ static void open_stream(struct pull_stream *s)
         struct pubsub_answer why = { .class = ERR_UNAUTHENTICATED, .reach = NOT_SENT, .token_gen = s->token_gen };
         struct err err;
         FAIL(&err, UNAUTHENTICATED, "there is no token that is still good");
-        set_state(s, PULL_FAULT, &why, &err);
+        fault(s, &why, &err);
         return;
     }
     s->begun_us = s->pinged_us = now;
@@ -224,6 +233,11 @@ static void cut(struct pull_stream *s, enum err_class class, const char *text)
 static void look_at_open(struct pull_stream *s)
 {
     us_t now = now_of(s);
+    if (s->open_now && s->state == PULL_OPEN && s->ending_us == 0) {
+        /* Asked while it is open: that is the answer. */
+        s->open_now = false;
+        s->ev.on_state(s->ctx, PULL_OPEN, &fine, &no_err);
+    }
     if (s->broken) {
         cut(s, ERR_PROTOCOL, "StreamingPull: a reply that cannot be read");
         return;
@@ -256,9 +270,11 @@ static void look_at_shut(struct pull_stream *s)
         open_stream(s);
     else if (s->state == PULL_CLOSED && pull_flow_look(&s->flow, now_of(s)) == PULL_FLOW_OPEN)
         open_stream(s);
-    else if (s->state == PULL_WAITING && s->reopen_us <= now_of(s) && s->flow.allowance > 0)
+    else if (s->state == PULL_CLOSED || s->reopen_us > now_of(s))
+        return;
+    else if (s->flow.allowance > 0 || s->state == PULL_FAULT)
         open_stream(s);
-    else if (s->state == PULL_WAITING && s->reopen_us <= now_of(s))
+    else
         set_state(s, PULL_CLOSED, NULL, NULL);
 }
 
@@ -270,9 +286,9 @@ static us_t due(const struct pull_stream *s)
         us_t sign = s->unanswered ? s->pinged_us + PONG_US : s->pinged_us + PING_US;
         return MIN(sign, pull_flow_due(&s->flow));
     }
-    if (s->stopped || s->state == PULL_FAULT)
+    if (s->stopped)
         return US_NEVER;
-    return s->state == PULL_WAITING ? s->reopen_us : pull_flow_due(&s->flow);
+    return s->state == PULL_CLOSED ? pull_flow_due(&s->flow) : s->reopen_us;
 }
 
 static void look(struct pull_stream *s)
@@ -348,7 +364,7 @@ void pull_stream_flow(struct pull_stream *s, uint32_t allowance)
 
 void pull_stream_open_now(struct pull_stream *s)
 {
-    if (s->state != PULL_WAITING && s->state != PULL_FAULT)
+    if (s->stopped)
         return;
     s->open_now = true;
     loop_task_post(s->conf.endpoint.loop, &s->task);

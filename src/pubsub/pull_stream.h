@@ -5,8 +5,9 @@
  * after a stream that lived 30 s, else after 100 ms .. 60 s, x4, with jitter.
  * Streams always end in an error by design; that is a state, not an error.
  * NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, INVALID_ARGUMENT and
- * FAILED_PRECONDITION are faults of the system: on_fault tells them, and the
- * stream then stays closed until pull_stream_open_now().
+ * FAILED_PRECONDITION are faults of the system: on_state tells them; the owner
+ * probes with pull_stream_open_now(), and by itself the stream is opened again
+ * after 5 s .. 60 s.
  *
  * Not to be freed from within its own callbacks.
  *
@@ -40,7 +41,7 @@ enum pull_state {
     PULL_OPENING,     /* first request sent; nothing heard yet */
     PULL_OPEN,        /* the server has answered */
     PULL_WAITING,     /* ended; opens again by itself */
-    PULL_FAULT        /* ended with a system fault; waits for pull_stream_open_now() */
+    PULL_FAULT        /* ended with a system fault; opens again by itself, seldom */
 };
 
 struct pull_stream_events {
@@ -48,7 +49,7 @@ struct pull_stream_events {
     void (*on_deliveries)(void *ctx, const struct pubsub_delivery *at, size_t count, us_t until_us);
     /* First, and on each change. */
     void (*on_properties)(void *ctx, bool exactly_once, bool ordered);
-    /* Each change of state; why: set for PULL_WAITING and PULL_FAULT, else class OK. may be NULL */
+    /* Each change of state; why: set for PULL_WAITING and PULL_FAULT, else class OK. */
     void (*on_state)(void *ctx, enum pull_state state, const struct pubsub_answer *why,
                      const struct err *err);
 };
@@ -69,7 +70,10 @@ void pull_stream_free(struct pull_stream *s);
 
 /* The allowance (ACT_FLOW): how many more deliveries may come. Nothing is opened before the first. */
 void pull_stream_flow(struct pull_stream *s, uint32_t allowance);
-/* Opens at once if it is WAITING or FAULT (a probe, new credentials); else no effect. */
+/*
+ * A probe, or new credentials: opens now if it is not open, with a limit of 1 if there is no allowance. What came of
+ * it is told by on_state: PULL_OPEN (again, if it is open already), PULL_WAITING or PULL_FAULT. Stopped: no effect.
+ */
 void pull_stream_open_now(struct pull_stream *s);
 /* Drain: half-closes and opens no more; deliveries still on their way come. */
 void pull_stream_stop(struct pull_stream *s);

@@ -169,13 +169,53 @@ static void system_faults_wait_for_the_owner(void **state)
         assert_int_equal(state_now, PULL_FAULT);
         assert_int_equal(why_now.grpc, codes[i]);
         unsigned before = fake_calls;
-        fake_pass(loop, 600 * US_PER_S);
+        fake_pass(loop, 5 * US_PER_S - 1);
         assert_int_equal(fake_calls, before);
         pull_stream_open_now(stream);
         assert_int_equal(fake_calls, before);
         fake_pass(loop, 0);
         assert_int_equal(fake_calls, before + 1);
     }
+}
+
+static void a_fault_that_nobody_probes_is_looked_at_again(void **state)
+{
+    unsigned before;
+    (void) state;
+    opened();
+    before = fake_calls;
+    fake_end(fake_last(), GRPC_NOT_FOUND, bytes_of(NULL, 0));
+    pull_stream_flow(stream, 0);
+    fake_pass(loop, 5 * US_PER_S);
+    assert_int_equal(fake_calls, before + 1);
+    fake_end(fake_last(), GRPC_NOT_FOUND, bytes_of(NULL, 0));
+    fake_pass(loop, 60 * US_PER_S);
+    assert_int_equal(fake_calls, before + 2);
+}
+
+static void every_probe_is_answered(void **state)
+{
+    struct grpc_call *c = opened();
+    unsigned told = states, before = fake_calls;
+    (void) state;
+    pull_stream_open_now(stream);
+    assert_int_equal(states, told);
+    fake_pass(loop, 0);
+    assert_int_equal(states, told + 1);
+    assert_int_equal(state_now, PULL_OPEN);
+    /* closed for want of an allowance: opened with a limit of one */
+    pull_stream_flow(stream, 0);
+    fake_pass(loop, 0);
+    fake_pass(loop, US_PER_S);
+    assert_true(c->ended);
+    fake_end(c, GRPC_OK, bytes_of(NULL, 0));
+    assert_int_equal(state_now, PULL_CLOSED);
+    pull_stream_open_now(stream);
+    fake_pass(loop, 0);
+    assert_int_equal(fake_calls, before + 1);
+    assert_int_equal(pull_stream_stats(stream).limit, 1);
+    fake_last()->ev->on_headers(fake_last()->ctx);
+    assert_int_equal(state_now, PULL_OPEN);
 }
 
 static void no_allowance_closes_it_and_some_opens_it(void **state)
@@ -291,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(it_opens_with_the_first_allowance), T(it_delivers_and_tells_properties), T(it_pings_and_hears),
         T(silence_after_a_ping_ends_it), T(it_backs_off_when_it_does_not_live), T(system_faults_wait_for_the_owner),
+        T(a_fault_that_nobody_probes_is_looked_at_again), T(every_probe_is_answered),
         T(no_allowance_closes_it_and_some_opens_it), T(a_half_closed_stream_is_cut_in_the_end),
         T(a_broken_reply_ends_it), T(many_deliveries_come_in_parts), cmocka_unit_test(the_flow_decides),
     };
