@@ -41,7 +41,7 @@ void driver_attempt_done(struct attempt *at, const struct relay_answer *answer)
         at->fetch_us = took;
         at->message_bytes = at->body->message_bytes;
         log_content(at);
-        ev.body = at->body->id;
+        ev.body = at->fetched = at->body->id;
         ev.body_bytes = at->body->reply.len;
         at->body = NULL;    /* the engine's now, until ACT_DROP_BODY */
     } else if (answer->class == ERR_OK && at->op == OP_INGEST) {

@@ -133,11 +133,13 @@ struct driver *driver_make(const struct driver_conf *conf)
     return d;
 }
 
+/* In a fast exit the engine still has bodies: they go with it. */
 static void attempt_free(struct attempt *at)
 {
     if (at == NULL)
         return;
     driver_attempt_cancel(at);
+    drop_body(at->driver, at->fetched);
     buf_fini(&at->other_id);
 }
 

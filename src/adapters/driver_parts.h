@@ -43,6 +43,7 @@ struct attempt {
     uint16_t source_id_len;
     char source_id[LIMIT_MESSAGE_ID_LEN];
     /* of the job, kept from attempt to attempt */
+    relay_id fetched;              /* the body that the engine has, until it drops it */
     us_t fetch_us, ingest_us;      /* duration of the successful ones */
     size_t message_bytes;
     char ack[3], nack_where[24];
