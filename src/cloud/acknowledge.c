@@ -20,7 +20,7 @@ static void settle(struct cloud_sub *s, uint64_t seq, bool ok)
     if (ok || (e->state == CLOUD_ENTRY_ACKED && seq > s->loaded_to))
         cloud_entry_free(s, e);    /* gone, or never loaded and still on disk */
     else if (e->state == CLOUD_ENTRY_ACKED)
-        cloud_entry_move(s, e, CLOUD_ENTRY_AGAIN, 0);
+        cloud_entry_move(s, e, e->key == NULL || e->key->head == e ? CLOUD_ENTRY_AGAIN : CLOUD_ENTRY_BLOCKED, 0);
 }
 
 static void erased(void *ctx, const struct err *err)
@@ -76,6 +76,18 @@ void cloud_sub_ack(struct cloud_sub *s, const struct cloud_ack_id *ids, size_t c
     }
     cloud_db_then(w, erased, a);
     cloud_db_commit(w);
+}
+
+void cloud_entry_erase(struct cloud_sub *s, struct cloud_entry *e, struct cloud_db_write *w)
+{
+    struct ack *a = mem_alloc(sizeof(*a) + sizeof(a->seqs[0]));
+    *a = (struct ack) { .pubsub = s->pubsub, .number = s->number, .count = 1 };
+    a->seqs[0] = e->seq;
+    CLEANUP(buf_fini) struct buf key = { 0 };
+    cloud_backlog_key(s->number, e->seq, &key);
+    cloud_entry_move(s, e, CLOUD_ENTRY_ACKED, 0);
+    cloud_db_erase(w, CLOUD_DB_BACKLOG, buf_bytes(&key));
+    cloud_db_then(w, erased, a);
 }
 
 void cloud_sub_extend(struct cloud_sub *s, const struct cloud_ack_id *ids, size_t count, us_t deadline_us,

@@ -49,8 +49,12 @@ static void let_go_of_body(struct cloud_sub *s, struct cloud_entry *e)
 /* Out of whatever list, heap or hands it is in. */
 static void detach(struct cloud_sub *s, struct cloud_entry *e)
 {
-    if (list_is_linked(&e->link))
+    if (list_is_linked(&e->link) && e->state == CLOUD_ENTRY_BLOCKED) {
+        list_remove(&e->key->blocked, &e->link);
+        s->blocked--;
+    } else if (list_is_linked(&e->link)) {
         list_remove(e->state == CLOUD_ENTRY_AGAIN ? &s->again : &s->fresh, &e->link);
+    }
     heap_remove(&s->due, &e->due);
     if (e->holder != NULL) {
         e->holder->messages--;
@@ -84,6 +88,10 @@ void cloud_entry_move(struct cloud_sub *s, struct cloud_entry *e, enum cloud_ent
     case CLOUD_ENTRY_AGAIN:
         list_push_back(&s->again, &e->link);
         break;
+    case CLOUD_ENTRY_BLOCKED:
+        list_push_back(&e->key->blocked, &e->link);
+        s->blocked++;
+        break;
     case CLOUD_ENTRY_LEASED:
     case CLOUD_ENTRY_WAITING:
         heap_set(&s->due, &e->due, at_us);
@@ -116,6 +124,7 @@ struct cloud_entry *cloud_entry_add(struct cloud_sub *s, uint64_t seq, size_t si
 void cloud_entry_free(struct cloud_sub *s, struct cloud_entry *e)
 {
     detach(s, e);
+    cloud_key_leave(s, e);
     let_go_of_body(s, e);
     HASH_DEL(s->entries, e);
     mem_free(e);
@@ -123,6 +132,8 @@ void cloud_entry_free(struct cloud_sub *s, struct cloud_entry *e)
 
 void cloud_entry_return(struct cloud_sub *s, struct cloud_entry *e)
 {
+    if (cloud_entry_bury(s, e))
+        return;
     if (!s->conf.has_retry) {
         cloud_entry_move(s, e, CLOUD_ENTRY_AGAIN, 0);
         return;
@@ -168,18 +179,26 @@ static void keep_body(struct cloud_sub *s, struct cloud_entry *e, struct cloud_b
     e->body = body;
 }
 
-void cloud_sub_arrived(struct cloud_sub *s, uint64_t seq, size_t size, struct cloud_body *body)
+/* A new entry takes its place. */
+static void enter(struct cloud_sub *s, struct cloud_entry *e, struct bytes ordering_key)
+{
+    bool free_to_go = cloud_key_join(s, e, ordering_key);
+    cloud_entry_move(s, e, free_to_go ? CLOUD_ENTRY_FRESH : CLOUD_ENTRY_BLOCKED, 0);
+}
+
+void cloud_sub_arrived(struct cloud_sub *s, uint64_t seq, size_t size, struct bytes ordering_key,
+                       struct cloud_body *body)
 {
     if (seq <= s->loaded_to)
         return;    /* read from the database already */
-    if (s->complete && s->fresh.count >= LIMIT_CLOUD_WINDOW)
+    if (s->complete && s->fresh.count + s->blocked >= LIMIT_CLOUD_WINDOW)
         s->complete = false;
     if (!s->complete)
         return;    /* it will be read when its turn comes */
     struct cloud_entry *e = cloud_entry_add(s, seq, size);
     keep_body(s, e, body);
     s->loaded_to = seq;
-    cloud_entry_move(s, e, CLOUD_ENTRY_FRESH, 0);
+    enter(s, e, ordering_key);
 }
 
 struct load {
@@ -202,8 +221,7 @@ static bool load_row(void *ctx, struct bytes key, struct bytes value)
             keep_body(s, e, body);
             cloud_body_drop(body);
         }
-        e->state = CLOUD_ENTRY_FRESH;
-        list_push_back(&s->fresh, &e->link);
+        enter(s, e, cloud_wire_find(value, 5));
     }
     return l->bytes < LOAD_BYTES;
 }
@@ -211,7 +229,7 @@ static bool load_row(void *ctx, struct bytes key, struct bytes value)
 /* Reads on in the backlog when the window runs low. False: the disk failed. */
 static bool load_more(struct cloud_sub *s)
 {
-    if (s->complete || s->fresh.count > LIMIT_CLOUD_WINDOW / 2)
+    if (s->complete || s->fresh.count + s->blocked > LIMIT_CLOUD_WINDOW / 2)
         return true;
     CLEANUP(buf_fini) struct buf prefix = { 0 }, after = { 0 };
     cloud_db_key_u64(&prefix, s->number);
@@ -304,8 +322,7 @@ static void hand_out(struct cloud_sub *s, struct cloud_entry *e, struct cloud_co
     c->bytes += e->size;
 }
 
-/* The message of e, from memory or disk. ABSENT: e was erased behind our back. */
-static enum cloud_db_found read_message(struct cloud_sub *s, struct cloud_entry *e, struct bytes *ret)
+enum cloud_db_found cloud_entry_message(struct cloud_sub *s, struct cloud_entry *e, struct bytes *ret)
 {
     if (e->body != NULL) {
         *ret = bytes_of(e->body->octets, e->body->len);
@@ -327,7 +344,7 @@ static bool pump_one(struct cloud_sub *s)
     if (c == NULL)
         return false;
     struct bytes message;
-    switch (read_message(s, e, &message)) {
+    switch (cloud_entry_message(s, e, &message)) {
     case CLOUD_DB_ABSENT:
         cloud_entry_free(s, e);
         return true;

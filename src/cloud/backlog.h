@@ -17,4 +17,19 @@ void cloud_entry_extend(struct cloud_sub *s, struct cloud_entry *e, us_t at_us);
 /* Nacked or expired: again at once, or when the retry policy says. */
 void cloud_entry_return(struct cloud_sub *s, struct cloud_entry *e);
 
+/* The message of e, from memory or disk; borrowed until the next database call. ABSENT: it was erased. */
+enum cloud_db_found cloud_entry_message(struct cloud_sub *s, struct cloud_entry *e, struct bytes *ret);
+
+/* acknowledge.c: takes e out of everybody's hands and erases it within w. */
+void cloud_entry_erase(struct cloud_sub *s, struct cloud_entry *e, struct cloud_db_write *w);
+
+/* dead_letter_policy.c: forwards e to the dead-letter topic if its attempts are used up. False: they are not, or
+ * there is no such topic (then it is delivered on). */
+bool cloud_entry_bury(struct cloud_sub *s, struct cloud_entry *e);
+
+/* ordering.c: an entry that is new in the window takes its place in its key's queue. True: it may be delivered. */
+bool cloud_key_join(struct cloud_sub *s, struct cloud_entry *e, struct bytes ordering_key);
+/* Before e is freed: the next of its key may be delivered. */
+void cloud_key_leave(struct cloud_sub *s, struct cloud_entry *e);
+
 #endif

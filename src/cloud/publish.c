@@ -20,6 +20,8 @@ struct arrival {
     uint64_t seq;
     size_t size;
     struct cloud_body *body;    /* NULL: memory mode, where the database is as near */
+    char *ordering_key;         /* NULL: none */
+    size_t ordering_key_len;
     size_t count;
     uint64_t numbers[];
 };
@@ -30,8 +32,9 @@ static void arrived(void *ctx, const struct err *err)
     for (size_t i = 0; err == NULL && i < a->count; i++) {
         struct cloud_sub *s = cloud_sub_by_number(a->pubsub, a->numbers[i]);
         if (s != NULL)
-            cloud_sub_arrived(s, a->seq, a->size, a->body);
+            cloud_sub_arrived(s, a->seq, a->size, bytes_of(a->ordering_key, a->ordering_key_len), a->body);
     }
+    mem_free(a->ordering_key);
     cloud_body_drop(a->body);
     mem_free(a);
 }
@@ -56,6 +59,10 @@ uint64_t cloud_publish_into(struct cloud_pubsub *p, struct cloud_topic *t, struc
     CLEANUP(buf_fini) struct buf kept = { 0 }, key = { 0 };
     finish_message(message, seq, loop_wall(p->cloud->loop), &kept);
     a->size = kept.len;
+    struct bytes ordering_key = cloud_wire_find(message, F_ORDERING_KEY);
+    a->ordering_key_len = ordering_key.len;
+    if (ordering_key.len > 0)
+        a->ordering_key = mem_dup(ordering_key);
     LIST_EACH(&t->subs, link, after) {
         struct cloud_sub *s = CONTAINER_OF(link, struct cloud_sub, topic_link);
         if (!s->durable)

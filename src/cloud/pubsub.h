@@ -6,9 +6,9 @@
  *                               |
  *                               +-- entries by seq: a window into the backlog
  *
- * An entry is FRESH or AGAIN (may be delivered), LEASED (with a consumer, until its
- * deadline), WAITING (for its retry time) or ACKED (its erasure is on the way to
- * the disk). Leases are not durable: after a restart everything that was not
+ * An entry is FRESH or AGAIN (may be delivered), BLOCKED (behind an earlier one of
+ * its ordering key), LEASED (with a consumer, until its deadline), WAITING (for its
+ * retry time) or ACKED (its erasure is on the way to the disk). Leases are not durable: after a restart everything that was not
  * acknowledged may be delivered at once.
  */
 #ifndef CLOUD_PUBSUB_H
@@ -48,16 +48,26 @@ struct cloud_body {
 };
 
 enum cloud_entry_state {
-    CLOUD_ENTRY_FRESH, CLOUD_ENTRY_AGAIN, CLOUD_ENTRY_LEASED, CLOUD_ENTRY_WAITING, CLOUD_ENTRY_ACKED
+    CLOUD_ENTRY_FRESH, CLOUD_ENTRY_AGAIN, CLOUD_ENTRY_BLOCKED, CLOUD_ENTRY_LEASED, CLOUD_ENTRY_WAITING,
+    CLOUD_ENTRY_ACKED
+};
+
+/* One ordering key of a subscription that keeps order: only its first message may be out (ordering.c). */
+struct cloud_key {
+    UT_hash_handle hh;
+    char *name;
+    struct cloud_entry *head;      /* whatever its state */
+    struct list blocked;           /* the later ones, by seq */
 };
 
 struct cloud_entry {
     UT_hash_handle hh;
     uint64_t seq;
-    struct list_link link;         /* FRESH, AGAIN */
+    struct list_link link;         /* FRESH, AGAIN, BLOCKED */
     struct heap_entry due;         /* LEASED: the deadline; WAITING: when to come again */
     struct list_link held;         /* LEASED: on holder->holds, while there is a holder */
     struct cloud_consumer *holder;
+    struct cloud_key *key;         /* NULL: has none, or the subscription keeps no order */
     struct cloud_body *body;       /* NULL: read it from the database */
     size_t size;
     uint32_t attempts, delivery;
@@ -76,6 +86,8 @@ struct cloud_sub {
     bool durable;                  /* else it is being made or deleted, and is not seen */
 
     struct cloud_entry *entries;
+    struct cloud_key *keys;
+    size_t blocked;                /* entries of that state */
     struct list fresh, again;
     bool again_last;               /* the two take turns */
     struct heap due;
@@ -159,8 +171,9 @@ void cloud_consumer_remove(struct cloud_consumer *c);
 void cloud_consumer_give_back(struct cloud_consumer *c);    /* what it holds may go to others at once */
 void cloud_sub_wake(struct cloud_sub *s);    /* something changed that may let messages flow */
 
-/* A message is durable in s: it may be delivered. body may be NULL. */
-void cloud_sub_arrived(struct cloud_sub *s, uint64_t seq, size_t size, struct cloud_body *body);
+/* A message is durable in s: it may be delivered. body may be NULL, ordering_key empty. */
+void cloud_sub_arrived(struct cloud_sub *s, uint64_t seq, size_t size, struct bytes ordering_key,
+                       struct cloud_body *body);
 struct cloud_body *cloud_body_make(struct bytes b);
 void cloud_body_drop(struct cloud_body *b);
 

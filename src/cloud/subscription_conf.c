@@ -106,7 +106,7 @@ static bool read_field(const struct cloud_wire_field *f, struct cloud_sub_conf *
         return read_time(f->octets, "message_retention_duration", &conf->retention_us, err);
     case F_ORDERING:
         conf->ordering = f->value != 0;
-        return !conf->ordering ? true : not_yet(err, "enable_message_ordering");
+        return true;
     case F_EXPIRATION:
         return read_expiration(f->octets, conf, err);
     case F_FILTER:

@@ -50,6 +50,14 @@ static void fail_err(struct cloud_unary *u, const struct err *err)
     cloud_unary_fail(u, (enum grpc_code) err->grpc, "%s", err->text);
 }
 
+static bool dead_topic_exists(struct cloud_pubsub *p, const struct cloud_sub_conf *conf)
+{
+    if (conf->attempts_max == 0)
+        return true;
+    struct cloud_topic *t = cloud_topic_find(p, conf->dead_topic);
+    return t != NULL && t->durable;
+}
+
 void cloud_sub_create(struct cloud_unary *u, struct bytes request)
 {
     struct cloud_pubsub *p = u->cloud->pubsub;
@@ -63,6 +71,10 @@ void cloud_sub_create(struct cloud_unary *u, struct bytes request)
     struct cloud_topic *t = cloud_topic_find(p, conf.topic);
     if (old == NULL && (t == NULL || !t->durable)) {
         cloud_unary_fail(u, GRPC_NOT_FOUND, "Subscription topic does not exist");
+        return;
+    }
+    if (old == NULL && !dead_topic_exists(p, &conf)) {
+        cloud_unary_fail(u, GRPC_NOT_FOUND, "Dead letter topic does not exist");
         return;
     }
     struct cloud_db_write *w = cloud_db_begin(u->cloud->db);
@@ -252,6 +264,10 @@ void cloud_sub_update(struct cloud_unary *u, struct bytes request)
     struct err err = { 0 };
     if (!cloud_sub_conf_parse(buf_bytes(&merged), &conf, &err)) {
         fail_err(u, &err);
+        return;
+    }
+    if (masked[13] && !dead_topic_exists(u->cloud->pubsub, &conf)) {
+        cloud_unary_fail(u, GRPC_NOT_FOUND, "Dead letter topic does not exist");
         return;
     }
     cloud_sub_conf_write(&conf, buf_bytes(&merged), &proto);

@@ -405,6 +405,112 @@ static void test_a_retry_policy_makes_it_wait(void **state UNUSED)
     fixture_end(&f);
 }
 
+static void publish_keyed(struct fixture *f, const char *data, const char *key)
+{
+    CLEANUP(buf_fini) struct buf request = { 0 }, message = { 0 };
+    put(&request, 1, TOPIC);
+    put(&message, 1, data);
+    put(&message, 5, key);
+    cloud_wire_put_bytes(&request, 2, buf_bytes(&message));
+    assert_code(f, GRPC_OK, cloud_topic_publish, &request);
+}
+
+static void test_an_ordering_key_goes_one_by_one(void **state UNUSED)
+{
+    for (int on_disk = 0; on_disk < 2; on_disk++) {
+        struct fixture f;
+        fixture_make(&f, on_disk);
+        make_topic(&f, TOPIC);
+        CLEANUP(buf_fini) struct buf more = { 0 };
+        cloud_wire_put_uint(&more, 10, 1);
+        make_sub_with(&f, SUB, &more);
+        publish_keyed(&f, "a1", "a");
+        publish_keyed(&f, "a2", "a");
+        publish_keyed(&f, "b1", "b");
+        publish_keyed(&f, "a3", "a");
+        publish(&f, "free");
+        if (on_disk) {
+            fixture_close(&f);
+            fixture_open(&f);
+        }
+        struct taker *t = taker_make(&f, SUB, 0);
+        taker_wait(&f, t, 3);
+        idle(&f);
+        assert_int_equal(t->count, 3);
+        assert_string_equal(t->data[0], "a1");
+        assert_string_equal(t->data[1], "b1");
+        assert_string_equal(t->data[2], "free");
+        acknowledge(&f, t->ack_id[0]);
+        taker_wait(&f, t, 4);
+        assert_string_equal(t->data[3], "a2");
+        modify(&f, t->ack_id[3], 0);
+        taker_wait(&f, t, 5);
+        idle(&f);
+        assert_int_equal(t->count, 5);
+        assert_string_equal(t->data[4], "a2");
+        acknowledge(&f, t->ack_id[4]);
+        taker_wait(&f, t, 6);
+        assert_string_equal(t->data[5], "a3");
+        taker_free(t);
+        fixture_end(&f);
+    }
+}
+
+static bool is_attribute(struct bytes message, const char *key, const char *value)
+{
+    struct cloud_wire w = cloud_wire_of(message);
+    struct cloud_wire_field v;
+    while (cloud_wire_next(&w, &v))
+        if (v.number == 2 && bytes_eq_str(cloud_wire_find(v.octets, 1), key))
+            return bytes_eq_str(cloud_wire_find(v.octets, 2), value);
+    return false;
+}
+
+static bool keep_value(void *ctx, struct bytes key UNUSED, struct bytes value)
+{
+    buf_append(ctx, value);
+    return true;
+}
+
+static void test_a_dead_letter_policy_forwards(void **state UNUSED)
+{
+    struct fixture f;
+    fixture_make(&f, true);
+    make_topic(&f, TOPIC);
+    CLEANUP(buf_fini) struct buf more = { 0 }, policy = { 0 }, refused = { 0 }, dead_sub = { 0 }, row = { 0 };
+    put(&policy, 1, "projects/p/topics/dead");
+    cloud_wire_put_bytes(&more, 13, buf_bytes(&policy));
+    put(&refused, 1, SUB);
+    put(&refused, 2, TOPIC);
+    buf_append(&refused, buf_bytes(&more));
+    assert_code(&f, GRPC_NOT_FOUND, cloud_sub_create, &refused);    /* there is no such dead-letter topic */
+    make_topic(&f, "projects/p/topics/dead");
+    put(&dead_sub, 1, "projects/p/subscriptions/dead");
+    put(&dead_sub, 2, "projects/p/topics/dead");
+    assert_code(&f, GRPC_OK, cloud_sub_create, &dead_sub);
+    make_sub_with(&f, SUB, &more);
+    publish(&f, "poison");
+    struct taker *t = taker_make(&f, SUB, 0);
+    for (size_t i = 0; i < 5; i++) {
+        taker_wait(&f, t, i + 1);
+        assert_int_equal(t->attempt[i], i + 1);
+        modify(&f, t->ack_id[i], 0);
+    }
+    idle(&f);
+    assert_int_equal(t->count, 5);
+    assert_null(t->consumer.sub->entries);
+    /* It is durable on the other side, and nowhere else. */
+    struct cloud_db_range range = { .table = CLOUD_DB_BACKLOG };
+    assert_true(cloud_db_scan(f.cloud.db, &range, keep_value, &row, NULL));
+    assert_bytes_equal(cloud_wire_find(buf_bytes(&row), 1), "poison");
+    assert_bytes_equal(cloud_wire_find(buf_bytes(&row), 3), "2");
+    assert_true(is_attribute(buf_bytes(&row), "CloudPubSubDeadLetterSourceDeliveryCount", "5"));
+    assert_true(is_attribute(buf_bytes(&row), "CloudPubSubDeadLetterSourceSubscription", "sub"));
+    assert_true(is_attribute(buf_bytes(&row), "CloudPubSubDeadLetterSourceSubscriptionProject", "p"));
+    taker_free(t);
+    fixture_end(&f);
+}
+
 static void test_faults_on_command(void **state UNUSED)
 {
     struct fixture f = { 0 };
@@ -450,6 +556,8 @@ int main(void)
         cmocka_unit_test(test_deleting_the_subscription_ends_its_streams),
         cmocka_unit_test(test_exactly_once_takes_the_newest_id_only),
         cmocka_unit_test(test_a_retry_policy_makes_it_wait),
+        cmocka_unit_test(test_an_ordering_key_goes_one_by_one),
+        cmocka_unit_test(test_a_dead_letter_policy_forwards),
         cmocka_unit_test(test_faults_on_command),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
