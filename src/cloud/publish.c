@@ -1,5 +1,6 @@
 #include "cloud/pubsub.h"
 
+#include "cloud/attribute_filter.h"
 #include "cloud/notify.h"
 #include "cloud/proto_wire.h"
 
@@ -65,7 +66,7 @@ uint64_t cloud_publish_into(struct cloud_pubsub *p, struct cloud_topic *t, struc
         a->ordering_key = mem_dup(ordering_key);
     LIST_EACH(&t->subs, link, after) {
         struct cloud_sub *s = CONTAINER_OF(link, struct cloud_sub, topic_link);
-        if (!s->durable)
+        if (!s->durable || !cloud_attribute_filter_match(s->conf.filter, message))
             continue;
         buf_clear(&key);
         cloud_backlog_key(s->number, seq, &key);

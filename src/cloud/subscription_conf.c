@@ -1,5 +1,6 @@
 #include "cloud/pubsub.h"
 
+#include "cloud/attribute_filter.h"
 #include "cloud/proto_wire.h"
 
 /* google/pubsub/v1/pubsub.proto, message Subscription */
@@ -111,7 +112,10 @@ static bool read_field(const struct cloud_wire_field *f, struct cloud_sub_conf *
         return read_expiration(f->octets, conf, err);
     case F_FILTER:
         conf->filter = f->octets;
-        return f->octets.len == 0 ? true : not_yet(err, "filter");
+        if (cloud_attribute_filter_check(f->octets, err))
+            return true;
+        err->grpc = GRPC_INVALID_ARGUMENT;
+        return false;
     case F_DEAD_LETTER:
         return read_dead_letter(f->octets, conf, err);
     case F_RETRY:

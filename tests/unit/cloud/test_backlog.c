@@ -456,6 +456,35 @@ static void test_an_ordering_key_goes_one_by_one(void **state UNUSED)
     }
 }
 
+static void test_a_filter_keeps_the_rest_out(void **state UNUSED)
+{
+    struct fixture f;
+    fixture_make(&f, true);
+    make_topic(&f, TOPIC);
+    CLEANUP(buf_fini) struct buf more = { 0 }, bad = { 0 }, adt = { 0 }, message = { 0 };
+    put(&bad, 1, SUB);
+    put(&bad, 2, TOPIC);
+    put(&bad, 12, "data = \"x\"");
+    assert_code(&f, GRPC_INVALID_ARGUMENT, cloud_sub_create, &bad);
+    put(&more, 12, "attributes.msgType = \"ADT\"");
+    make_sub_with(&f, SUB, &more);
+    fixture_close(&f);
+    fixture_open(&f);
+    publish(&f, "no attribute");
+    put(&adt, 1, TOPIC);
+    put(&message, 1, "adt");
+    cloud_wire_put_pair(&message, 2, BYTES_LIT("msgType"), BYTES_LIT("ADT"));
+    cloud_wire_put_bytes(&adt, 2, buf_bytes(&message));
+    assert_code(&f, GRPC_OK, cloud_topic_publish, &adt);
+    struct taker *t = taker_make(&f, SUB, 0);
+    taker_wait(&f, t, 1);
+    idle(&f);
+    assert_int_equal(t->count, 1);
+    assert_string_equal(t->data[0], "adt");
+    taker_free(t);
+    fixture_end(&f);
+}
+
 static bool is_attribute(struct bytes message, const char *key, const char *value)
 {
     struct cloud_wire w = cloud_wire_of(message);
@@ -557,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_exactly_once_takes_the_newest_id_only),
         cmocka_unit_test(test_a_retry_policy_makes_it_wait),
         cmocka_unit_test(test_an_ordering_key_goes_one_by_one),
+        cmocka_unit_test(test_a_filter_keeps_the_rest_out),
         cmocka_unit_test(test_a_dead_letter_policy_forwards),
         cmocka_unit_test(test_faults_on_command),
     };
