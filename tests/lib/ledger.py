@@ -22,7 +22,7 @@ def judge(w, stored, other_names=(), empty_ids=(), threads=8):
     records = dead_letters.read(w.path('dead'))
     written = dead_letters.by_announcement(records)
     announced = list(stored) + list(other_names)
-    dead = {n: written[k] for n in announced for k in (n, digest_of(n), digest_of(n[:NAME_MAX])) if k in written}
+    dead = {n: written[k] for n in announced for k in (n, n[:NAME_MAX], digest_of(n), digest_of(n[:NAME_MAX])) if k in written}
     skipped = {r['message_id'] for r in records if r['kind'] == 'skipped'}
     waiting = pull_all(w.rest, W.SUBSCRIPTION)
     waiting_names = {data.decode('utf-8', 'replace') for data, _ in waiting if data}
