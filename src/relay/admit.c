@@ -89,7 +89,7 @@ static void admit(struct relay *r, struct delivery *d)
     job->stage = OP_BURY;    /* refused before any attempt */
     if (refused == REASON_FOREIGN_PROJECT) {
         job->reason = refused;
-        relay_notice_job(r, job, NOTICE_FOREIGN_PROJECT, AT_SOURCE);
+        relay_notice_job(r, job, NOTICE_FOREIGN_PROJECT, AT_SOURCE, NULL);
         relay_job_hold(r, job, HOLD_FOREIGN, 0);
         return;
     }

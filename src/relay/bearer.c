@@ -64,11 +64,11 @@ bool relay_bearer_refused(struct relay *r, enum relay_target target, uint32_t to
     return false;
 }
 
-static void show_failed(struct relay *r, enum relay_target target, bool failed)
+static void show_failed(struct relay *r, enum relay_target target, bool failed, const struct relay_answer *answer)
 {
     struct target *t = &r->target[target];
     if (t->token_failed != failed)
-        relay_notice(r, NOTICE_CREDENTIALS, target, failed);
+        relay_notice(r, NOTICE_CREDENTIALS, target, failed, answer);
     t->token_failed = failed;
 }
 
@@ -78,11 +78,11 @@ void relay_bearer_token(struct relay *r, const struct relay_event *ev)
     bool asked = t->refreshing;
     t->refreshing = false;
     if (ev->answer.class != ERR_OK) {
-        show_failed(r, ev->target, true);
+        show_failed(r, ev->target, true, &ev->answer);
         refresh_later(r, t);
         return;
     }
-    show_failed(r, ev->target, false);
+    show_failed(r, ev->target, false, NULL);
     if (ev->answer.token_gen <= t->token_gen) {    /* the same again: ask later, if it is still refused */
         if (t->token_wait || (asked && t->open))
             refresh_later(r, t);

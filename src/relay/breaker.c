@@ -38,26 +38,42 @@ static bool must_open(const struct relay *r, const struct target *t)
            (w->seen == w->len && (double) w->set >= r->policy->breaker_share * w->len);
 }
 
-void relay_breaker_fault(struct relay *r, enum relay_target target, uint16_t class)
+/* Of the connection, not of the request: a cut answers all that it carried at once, and is one fault. */
+static bool is_of_connection(const struct relay_answer *answer)
+{
+    return answer->class == ERR_RESET || answer->reach == NOT_SENT;
+}
+
+static void open_now(struct relay *r, enum relay_target target, const struct relay_answer *answer)
+{
+    struct target *t = &r->target[target];
+    t->open = true;
+    t->probe_us = r->now_us + r->policy->probe_every_us;
+    t->notice = notice_of(target, answer->class);
+    relay_notice(r, t->notice, target, true, answer);
+}
+
+void relay_breaker_fault(struct relay *r, enum relay_target target, const struct relay_answer *answer)
 {
     struct target *t = &r->target[target];
     t->stats.faults++;
     if (t->open)
         return;    /* what was under way when it opened */
+    if (is_of_connection(answer)) {
+        if (t->cut_us == r->now_us)
+            return;
+        t->cut_us = r->now_us;
+    }
     t->row++;
     relay_window_add(&t->faults, true);
-    if (!must_open(r, t))
-        return;
-    t->open = true;
-    t->probe_us = r->now_us + r->policy->probe_every_us;
-    t->notice = notice_of(target, class);
-    relay_notice(r, t->notice, target, true);
+    if (must_open(r, t))
+        open_now(r, target, answer);
 }
 
 void relay_breaker_due(struct relay *r, enum relay_target target)
 {
     struct target *t = &r->target[target];
-    if (!t->open || t->probing || t->probe_us > r->now_us || r->drain_over)
+    if (!t->open || t->probing || t->token_wait || t->probe_us > r->now_us || r->drain_over)
         return;
     t->probing = true;
     t->probe_us = r->now_us + (MUTANT(PROBE_STORM) ? 1000 : r->policy->probe_every_us);
@@ -69,29 +85,53 @@ void relay_breaker_due(struct relay *r, enum relay_target target)
     a->until_us = r->now_us + r->policy->attempt_timeout_us;
 }
 
-void relay_breaker_probed(struct relay *r, const struct relay_event *ev)
+static void close_now(struct relay *r, enum relay_target target)
 {
-    struct target *t = &r->target[ev->target];
-    if (!t->probing) {
-        r->counters.strays++;
-        return;
-    }
-    t->probing = false;
-    if (!t->open)
-        return;
-    bool fault;
-    if (ev->answer.class == ERR_UNAUTHENTICATED)
-        relay_bearer_refused(r, ev->target, ev->answer.token_gen, &fault);
-    if (ev->answer.class == ERR_THROTTLED)
-        t->probe_us = MAX(t->probe_us, r->now_us + MIN(ev->answer.wait_us, LIMIT_RETRY_AFTER_S * US_PER_S));
-    if (ev->answer.class != ERR_OK || MUTANT(NEVER_CLOSE))
-        return;
-    if (ev->answer.token_gen == t->token_gen)
-        t->token_proven = true;
+    struct target *t = &r->target[target];
     t->open = false;
     t->unproven = true;
     t->row = 0;
     relay_window_init(&t->faults, t->faults.len);
-    relay_limit_restart(r, ev->target, 1);
-    relay_notice(r, t->notice, ev->target, false);
+    relay_limit_restart(r, target, 1);
+    relay_notice(r, t->notice, target, false, NULL);
+}
+
+/*
+ * The pull stream is work and probe in one: it tells unasked when it was opened and when it ended with a
+ * fault, and one such end is enough. A 401 to an older token has it opened again by the next probe.
+ */
+static void stream_ended(struct relay *r, const struct relay_event *ev)
+{
+    if (r->target[AT_SUBSCRIPTION].open)
+        return;
+    bool fault = false;
+    if (ev->answer.class == ERR_UNAUTHENTICATED)
+        relay_bearer_refused(r, AT_SUBSCRIPTION, ev->answer.token_gen, &fault);
+    open_now(r, AT_SUBSCRIPTION, &ev->answer);
+}
+
+void relay_breaker_probed(struct relay *r, const struct relay_event *ev)
+{
+    struct target *t = &r->target[ev->target];
+    bool asked = t->probing;
+    if (!asked && ev->target != AT_SUBSCRIPTION) {
+        r->counters.strays++;
+        return;
+    }
+    t->probing = false;
+    if (ev->answer.class == ERR_OK && ev->answer.token_gen == t->token_gen)
+        t->token_proven = true;
+    if (ev->answer.class == ERR_OK && t->open && !MUTANT(NEVER_CLOSE)) {
+        close_now(r, ev->target);
+        return;
+    }
+    if (ev->answer.class != ERR_OK && !asked) {
+        stream_ended(r, ev);
+        return;
+    }
+    bool fault;
+    if (t->open && ev->answer.class == ERR_UNAUTHENTICATED)
+        relay_bearer_refused(r, ev->target, ev->answer.token_gen, &fault);
+    if (ev->answer.class == ERR_THROTTLED)
+        t->probe_us = MAX(t->probe_us, r->now_us + MIN(ev->answer.wait_us, LIMIT_RETRY_AFTER_S * US_PER_S));
 }

@@ -187,6 +187,7 @@ struct target {
     bool unproven;                 /* unproven: closed by a probe, no success of real work yet */
     uint32_t row;
     struct relay_window faults;
+    us_t cut_us;                   /* the last fault of a connection */
     us_t probe_us;
     bool probing;
     /* token (bearer.c) */
@@ -379,7 +380,7 @@ void relay_limit_throttled(struct relay *r, enum relay_target target, const stru
 void relay_limit_answered(struct relay *r, enum relay_target target);
 bool relay_limit_has_room(const struct relay *r, enum relay_target target);
 void relay_breaker_success(struct relay *r, enum relay_target target);
-void relay_breaker_fault(struct relay *r, enum relay_target target, uint16_t class);
+void relay_breaker_fault(struct relay *r, enum relay_target target, const struct relay_answer *answer);
 void relay_breaker_probed(struct relay *r, const struct relay_event *ev);
 void relay_breaker_due(struct relay *r, enum relay_target target);
 void relay_bearer_start(struct relay *r);
@@ -433,8 +434,10 @@ void relay_lane_break(struct relay *r, struct lane *lane, const struct delivery 
 void relay_lane_leave(struct relay *r, struct delivery *d);
 
 /* ---- what an operator must know (notice.c) ---- */
-void relay_notice(struct relay *r, enum relay_notice notice, enum relay_target target, bool on);
-void relay_notice_job(struct relay *r, struct job *job, enum relay_notice notice, enum relay_target target);
+void relay_notice(struct relay *r, enum relay_notice notice, enum relay_target target, bool on,
+                  const struct relay_answer *answer);    /* answer: what began it; NULL: nothing of the kind */
+void relay_notice_job(struct relay *r, struct job *job, enum relay_notice notice, enum relay_target target,
+                      const struct relay_answer *answer);
 void relay_notice_job_clear(struct relay *r, struct job *job);
 
 #endif

@@ -126,8 +126,8 @@ static void give_up(struct relay *r, struct delivery *d)
         heap_set(&r->lease_timers, &d->timer, r->now_us + US_PER_S);    /* its answer is awaited first */
         return;
     }
-    relay_notice(r, NOTICE_MAX_HOLD, AT_SUBSCRIPTION, true);
-    relay_notice(r, NOTICE_MAX_HOLD, AT_SUBSCRIPTION, false);
+    relay_notice(r, NOTICE_MAX_HOLD, AT_SUBSCRIPTION, true, NULL);
+    relay_notice(r, NOTICE_MAX_HOLD, AT_SUBSCRIPTION, false, NULL);
     if (d->state == DELIVERY_JOINED)
         relay_settle(r, d->job, OUTCOME_RELEASED, REASON_HELD_TOO_LONG, false);
     else

@@ -56,7 +56,7 @@ void relay_retry_transient(struct relay *r, struct job *job, const struct relay_
         r->counters.attempts_counted++;
         relay_job_progress(r, job);    /* towards its end: lease.max_hold may not begin the count anew */
     } else {
-        relay_breaker_fault(r, job->target, answer->class);
+        relay_breaker_fault(r, job->target, answer);
     }
     if (relay_retry_exhausted(r, job)) {
         relay_bury(r, job, OUTCOME_DEAD, REASON_ATTEMPTS_EXHAUSTED);
@@ -65,14 +65,14 @@ void relay_retry_transient(struct relay *r, struct job *job, const struct relay_
     bool over = stage_is_over_time(r, job);
     bool quiet = job->row >= r->policy->attempts_max && r->now_us - job->first_us >= r->policy->give_up_after_us;
     if ((over || quiet) && !job->noticed)
-        relay_notice_job(r, job, NOTICE_QUIET_FEED, job->target);
+        relay_notice_job(r, job, NOTICE_QUIET_FEED, job->target, answer);
     us_t wait_us = over ? r->policy->backoff.max_us : pace(r, job, BACKOFF_FULL);
     relay_job_wait(r, job, MAX(wait_us, answer->wait_us));
 }
 
 void relay_retry_fault(struct relay *r, struct job *job, const struct relay_answer *answer)
 {
-    relay_breaker_fault(r, job->target, answer->class);
+    relay_breaker_fault(r, job->target, answer);
     relay_job_hold(r, job, HOLD_TIMED, MAX(pace(r, job, BACKOFF_EQUAL), answer->wait_us));
 }
 

@@ -14,7 +14,7 @@ void relay_bury(struct relay *r, struct job *job, enum relay_outcome as, enum re
     relay_notice_job_clear(r, job);
     relay_job_aim(r, job, OP_BURY, AT_SINK);
     if (!r->policy->sink) {
-        relay_notice_job(r, job, NOTICE_NO_SINK, AT_SINK);
+        relay_notice_job(r, job, NOTICE_NO_SINK, AT_SINK, NULL);
         relay_job_hold(r, job, HOLD_SINK, 0);
         return;
     }

@@ -46,7 +46,7 @@ void relay_storm_hold(struct relay *r)
     if (r->storm.held)
         return;
     r->storm.held = true;
-    relay_notice(r, NOTICE_STORM_GUARD, AT_SINK, true);
+    relay_notice(r, NOTICE_STORM_GUARD, AT_SINK, true, NULL);
 }
 
 bool relay_storm_allows(struct relay *r, enum relay_reason why)
@@ -69,7 +69,7 @@ void relay_storm_accept(struct relay *r)
     if (!s->held)
         return;
     s->held = false;
-    relay_notice(r, NOTICE_STORM_GUARD, AT_SINK, false);
+    relay_notice(r, NOTICE_STORM_GUARD, AT_SINK, false, NULL);
     LIST_EACH(&r->jobs[JOB_HELD], link, after) {
         struct job *job = CONTAINER_OF(link, struct job, link);
         if (job->hold == HOLD_STORM)

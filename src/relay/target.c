@@ -62,7 +62,7 @@ void relay_target_follow(struct relay *r, enum relay_target target)
         free_all(r, target);
     bool throttled = t->throttled_until_us > 0;
     if (throttled != t->stats.throttled)
-        relay_notice(r, NOTICE_THROTTLED, target, throttled);
+        relay_notice(r, NOTICE_THROTTLED, target, throttled, NULL);
     t->stats.throttled = throttled;
     t->was_held = held;
 }
@@ -71,7 +71,7 @@ us_t relay_target_due(const struct relay *r, enum relay_target target)
 {
     const struct target *t = &r->target[target];
     us_t due = t->refreshing ? US_NEVER : t->refresh_us;
-    if (t->open && !t->probing)
+    if (t->open && !t->probing && !t->token_wait && !r->drain_over)
         due = MIN(due, t->probe_us);
     if (t->throttled_until_us > 0)
         due = MIN(due, t->throttled_until_us);

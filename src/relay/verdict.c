@@ -167,8 +167,9 @@ void relay_verdict(struct relay *r, struct job *job, const struct relay_event *e
         relay_limit_grow(r, job->target);
     }
     if (row->notice != (enum relay_notice) NOTICE_NONE)
-        relay_notice_job(r, job, row->notice, job->target);
-    job->evidence = relay_retry_evidence(r, job);
+        relay_notice_job(r, job, row->notice, job->target, &ev->answer);
+    if (row->deed != DEED_REFUSAL)    /* a refusal that stands was shown by the ingest, not by the proof */
+        job->evidence = relay_retry_evidence(r, job);
     if (job->op == OP_PROVE && row->deed != DEED_PASS && row->deed != DEED_REFUSAL)
         relay_prove_anew(r, job);
     apply(r, job, row, ev);

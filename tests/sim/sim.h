@@ -72,7 +72,7 @@ struct sim_plan {
     bool exactly_once, reject_duplicates, tokens, lanes;
     enum sim_groups groups;
     double duplicate, ack_lost, extend_lost, wrong_ack;
-    uint32_t crashes, drains, sleeps, revocations, faults;
+    uint32_t crashes, drains, sleeps, revocations, cuts, faults;
     bool credentials_broken;       /* for a while every token is refused */
     struct sim_fault fault[SIM_FAULTS];
     struct relay_policy policy;
@@ -81,7 +81,7 @@ struct sim_plan {
 
 enum sim_event_kind { SIM_PUBLISH, SIM_HAND_OUT, SIM_EXPIRE, SIM_ARRIVE, SIM_FEED, SIM_ACK, SIM_EXTEND, SIM_TICK,
                       SIM_CRASH, SIM_RESTART, SIM_DRAIN, SIM_DRAINED, SIM_SLEEP, SIM_REVOKE, SIM_TOKEN, SIM_WANT,
-                      SIM_DURABLE, SIM_GROUP_END, SIM_FILLER };
+                      SIM_DURABLE, SIM_GROUP_END, SIM_FILLER, SIM_CUT };
 
 struct sim_event {
     struct heap_entry timer;
@@ -205,6 +205,7 @@ us_t sim_latency(struct sim *s);
 void sim_arrive(struct sim *s, struct sim_event *e);
 void sim_durable(struct sim *s, struct sim_event *e);
 void sim_body_step(struct sim *s, struct sim_event *e);
+void sim_cut(struct sim *s, uint32_t relay, enum relay_target target);
 
 /* sim_driver.c */
 void sim_relay_start(struct sim *s, uint32_t index);

@@ -135,17 +135,19 @@ static void plan_trouble(struct sim *s)
     p->crashes = chance(s, 0.4) ? (uint32_t) between(s, 1, 4) : 0;
     p->drains = chance(s, 0.3) ? (uint32_t) between(s, 1, 3) : 0;
     p->sleeps = chance(s, 0.2) ? 1 : 0;
+    p->cuts = chance(s, 0.3) ? (uint32_t) between(s, 1, 20) : 0;
     p->revocations = p->tokens && chance(s, 0.7) ? (uint32_t) between(s, 1, 3) : 0;
     p->credentials_broken = p->tokens && chance(s, 0.2);
     const struct {
         uint32_t count;
         enum sim_event_kind kind;
-    } rows[] = { { p->crashes, SIM_CRASH }, { p->drains, SIM_DRAIN }, { p->sleeps, SIM_SLEEP },
+    } rows[] = { { p->crashes, SIM_CRASH }, { p->drains, SIM_DRAIN }, { p->sleeps, SIM_SLEEP }, { p->cuts, SIM_CUT },
                  { p->revocations, SIM_REVOKE } };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         for (uint32_t n = 0; n < rows[i].count; n++) {
             struct sim_event *e = sim_event_new(s, rows[i].kind, s->now_us + between(s, 0, p->spread_us));
             e->relay = (uint32_t) rnd_below(&s->rnd, p->relays);
+            e->index = (uint32_t) between(s, AT_SOURCE, AT_DEST);
         }
     }
     if (p->credentials_broken) {

@@ -282,3 +282,33 @@ void sim_arrive(struct sim *s, struct sim_event *e)
         answer(s, e, ERR_OK, ANSWERED);
     }
 }
+
+/* A connection is cut: all that it carries ends in one instant, on its way or answered and not yet heard of. */
+void sim_cut(struct sim *s, uint32_t relay, enum relay_target target)
+{
+    for (uint32_t i = 0; i < s->events.count; i++) {
+        struct sim_event *e = CONTAINER_OF(s->events.slots[i].entry, struct sim_event, timer);
+        bool arriving = e->kind == SIM_ARRIVE && e->action.target == target;
+        bool answered = e->kind == SIM_FEED && e->feed.kind == EV_DONE && e->feed.target == target &&
+                        slot_id_is_none(e->feed.body);
+        if (e->relay != relay || (!arriving && !answered) || !sim_is_current(s, e))
+            continue;
+        if (arriving) {
+            e->kind = SIM_FEED;
+            e->feed = (struct relay_event) { .kind = EV_DONE, .op = e->action.op, .target = target,
+                                             .job = e->action.job, .answer.token_gen = e->action.token_gen };
+        }
+        e->feed.other_id = false;
+        e->feed.answer.class = ERR_RESET;
+        e->feed.answer.reach = arriving ? NOT_SENT : MAYBE_APPLIED;
+        e->until_us = 1;    /* marked: moved below, for moving changes the order of the heap */
+    }
+    for (uint32_t i = 0; i < s->events.count; i++) {
+        struct sim_event *e = CONTAINER_OF(s->events.slots[i].entry, struct sim_event, timer);
+        if (e->kind == SIM_FEED && e->feed.kind == EV_DONE && e->until_us == 1 && e->timer.at_us > s->now_us) {
+            e->until_us = 0;
+            heap_set(&s->events, &e->timer, s->now_us);
+            i = UINT32_MAX;    /* from the start again */
+        }
+    }
+}

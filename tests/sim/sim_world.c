@@ -296,19 +296,27 @@ static bool is_for_relay(enum sim_event_kind kind)
            kind == SIM_GROUP_END;
 }
 
+/* True: its relay is gone, or asleep and hears of it later. */
+static bool is_not_now(struct sim *s, const struct sim_event *e)
+{
+    if (!is_for_relay(e->kind))
+        return false;
+    if (!sim_is_current(s, e))
+        return true;
+    us_t awake_us = s->relay[e->relay].asleep_until_us;
+    if (awake_us <= s->now_us)
+        return false;
+    struct sim_event *later = sim_event_new(s, e->kind, awake_us);
+    struct heap_entry timer = later->timer;
+    *later = *e;
+    later->timer = timer;
+    return true;
+}
+
 void sim_world_step(struct sim *s, struct sim_event *e)
 {
-    if (is_for_relay(e->kind)) {
-        if (!sim_is_current(s, e))
-            return;
-        if (s->relay[e->relay].asleep_until_us > s->now_us) {
-            struct sim_event *later = sim_event_new(s, e->kind, s->relay[e->relay].asleep_until_us);
-            struct heap_entry timer = later->timer;
-            *later = *e;
-            later->timer = timer;
-            return;
-        }
-    }
+    if (is_not_now(s, e))
+        return;
     switch (e->kind) {
     case SIM_PUBLISH:
     case SIM_HAND_OUT:
@@ -361,6 +369,9 @@ void sim_world_step(struct sim *s, struct sim_event *e)
         return;
     case SIM_GROUP_END:
         group_end(s, e);
+        return;
+    case SIM_CUT:
+        sim_cut(s, e->relay, (enum relay_target) e->index);
         return;
     case SIM_FILLER:
         filler(s);

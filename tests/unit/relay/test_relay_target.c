@@ -247,14 +247,72 @@ static void a_share_of_faults_opens_it_too(void **state UNUSED)
 {
     struct rig g;
     rig_start(&g, rig_policy());
+    const struct relay_answer tls = { .class = ERR_TLS, .reach = NOT_SENT };
     for (int i = 0; i < 99; i++) {
+        g.r->now_us++;
         relay_breaker_success(g.r, AT_DEST);
-        relay_breaker_fault(g.r, AT_DEST, ERR_TLS);
+        relay_breaker_fault(g.r, AT_DEST, &tls);
     }
     assert_false(g.r->target[AT_DEST].open);
     relay_breaker_success(g.r, AT_DEST);
-    relay_breaker_fault(g.r, AT_DEST, ERR_TLS);    /* the 200th answer, and half of them */
+    g.r->now_us++;
+    relay_breaker_fault(g.r, AT_DEST, &tls);    /* the 200th answer, and half of them */
     assert_true(g.r->target[AT_DEST].open);
+    rig_end(&g);
+}
+
+/* A hundred streams on one connection end in one instant: one fault. */
+static void a_cut_connection_is_one_fault(void **state UNUSED)
+{
+    struct rig g;
+    rig_start(&g, small(100, 1000));
+    deliver_many(&g, 0, 100);
+    struct relay_event ev = { 0 };
+    static struct relay_action mine[100];
+    memcpy(mine, g.got, sizeof(mine));
+    for (int i = 0; i < 100; i++) {
+        ev = rig_answer(&mine[i], ERR_RESET);
+        ev.answer.reach = i % 2 == 0 ? MAYBE_APPLIED : NOT_SENT;
+        rig_feed(&g, ev);
+    }
+    struct relay_stats s = rig_stats(&g);
+    assert_false(s.target[AT_SOURCE].breaker_open);
+    assert_int_equal(s.target[AT_SOURCE].limit, 100);
+    assert_int_equal(g.r->target[AT_SOURCE].row, 1);
+    size_t soon = 0;
+    for (int i = 0; i < 10; i++) {    /* the retries are spread over the backoff */
+        rig_pass(&g, 25 * US_PER_MS);
+        size_t now = rig_count(&g, ACT_ATTEMPT);
+        assert_true(now < 30);
+        soon += now;
+    }
+    assert_int_equal(soon, 100);
+    rig_end(&g);
+}
+
+/* The pull stream tells unasked how it fares. */
+static void the_pull_stream_opens_and_closes_its_breaker(void **state UNUSED)
+{
+    struct rig g;
+    rig_start(&g, rig_policy());
+    struct relay_event ev = { .kind = EV_DONE, .op = OP_PROBE, .target = AT_SUBSCRIPTION };
+    rig_feed(&g, ev);    /* opened: nothing to do */
+    assert_int_equal(rig_stats(&g).strays, 0);
+    ev.answer = (struct relay_answer) { .class = ERR_FORBIDDEN, .reach = ANSWERED, .grpc = 7 };
+    rig_feed(&g, ev);
+    assert_true(rig_stats(&g).target[AT_SUBSCRIPTION].breaker_open);
+    struct relay_action *notice = rig_nth(&g, ACT_NOTICE, 0);
+    assert_int_equal(notice->notice, NOTICE_FORBIDDEN);
+    assert_int_equal(notice->answer.class, ERR_FORBIDDEN);
+    for (int i = 0; i < 5; i++) {
+        rig_pass(&g, US_PER_S);
+        struct relay_action probe = rig_want_attempt(&g, OP_PROBE);
+        assert_int_equal(probe.target, AT_SUBSCRIPTION);
+        rig_done(&g, probe, i < 4 ? ERR_FORBIDDEN : ERR_OK);
+    }
+    assert_false(rig_stats(&g).target[AT_SUBSCRIPTION].breaker_open);
+    assert_false(rig_stats(&g).notice[NOTICE_FORBIDDEN]);
+    rig_move_one(&g, 1);
     rig_end(&g);
 }
 
@@ -289,6 +347,8 @@ int main(void)
         cmocka_unit_test(a_probe_closes_it_into_the_slow_start),
         cmocka_unit_test(a_fault_before_any_success_opens_it_again),
         cmocka_unit_test(a_share_of_faults_opens_it_too),
+        cmocka_unit_test(a_cut_connection_is_one_fault),
+        cmocka_unit_test(the_pull_stream_opens_and_closes_its_breaker),
         cmocka_unit_test(the_configured_rate_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
