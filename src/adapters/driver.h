@@ -35,6 +35,7 @@ struct driver_conf {
     struct pubsub_endpoint pubsub;
     struct bytes subscription;
     uint32_t outstanding_max;
+    uint64_t outstanding_bytes;
     bool copy_labels;
     bool log_content;                     /* log.log_message_content */
     /* The storm guard began or ended to hold: to be kept on disk. */

@@ -62,6 +62,7 @@ static void refuse_all(struct loop_task *t);
 static void answered(void *ctx, void *mail);
 static void job_free(struct sink_job *job);
 static bool open_dir(struct sink_file *f, const char *dir, struct err *err);
+static bool make_dir(const char *dir);
 static unsigned last_segment(int dir_fd);
 static void *write_forever(void *arg);
 static void gather(void *ctx, void *mail);
@@ -181,7 +182,7 @@ static void job_free(struct sink_job *job)
 
 static bool open_dir(struct sink_file *f, const char *dir, struct err *err)
 {
-    if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+    if (!make_dir(dir))
         return FAIL(err, DISK, "cannot make the dead-letter directory %s: %s", dir, strerror(errno));
     f->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->dir_fd < 0)
@@ -192,6 +193,19 @@ static bool open_dir(struct sink_file *f, const char *dir, struct err *err)
     if (flock(f->lock_fd, LOCK_EX | LOCK_NB) != 0)
         return FAIL(err, DISK, "another process has the dead-letter directory %s; each relay needs one of its own", dir);
     return true;
+}
+
+/* With the one above it, which is state_dir in most cases. */
+static bool make_dir(const char *dir)
+{
+    if (mkdir(dir, 0700) == 0 || errno == EEXIST)
+        return true;
+    const char *slash = strrchr(dir, '/');
+    if (errno != ENOENT || slash == NULL || slash == dir)
+        return false;
+    CLEANUP(buf_fini) struct buf above = { 0 };
+    buf_append(&above, bytes_of(dir, (size_t) (slash - dir)));
+    return mkdir(buf_str(&above), 0700) == 0 && mkdir(dir, 0700) == 0;
 }
 
 static unsigned last_segment(int dir_fd)

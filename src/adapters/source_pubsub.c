@@ -163,7 +163,7 @@ void driver_source_open(struct driver *d)
     }, on_acks, d);
     d->pull = pull_stream_make(&(struct pull_stream_conf) {
         .endpoint = d->conf.pubsub, .subscription = d->conf.subscription, .lease_s = 60,
-        .outstanding_max = d->conf.outstanding_max, .seed = d->conf.seed,
+        .outstanding_max = d->conf.outstanding_max, .outstanding_bytes = d->conf.outstanding_bytes, .seed = d->conf.seed,
     }, &events, d);
 }
 

@@ -19,10 +19,6 @@ int cmd_check(const struct invocation *in)
 {
     bool json = opt_bool(in->values, OPT_json);
     CLEANUP(buf_fini) struct buf out = { 0 };
-    if (in->args_count > 0) {
-        fprintf(stderr, "error: check takes no arguments; did you mean --config_path %.60s?\n", in->args[0]);
-        return CMD_EXIT_USAGE;
-    }
     if (opt_bool(in->values, OPT_limits)) {
         show_limits(json, &out);
         print_out(&out);

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct dead_work {
     const struct invocation *in;
@@ -63,6 +64,10 @@ int cmd_dead(const struct invocation *in)
 static int open_work(struct dead_work *w)
 {
     w->dir = opt_str(w->in->values, OPT_dir);
+    if (w->dir[0] != '\0' && access(w->dir, F_OK) != 0) {    /* a configured one is made with the first record */
+        fprintf(stderr, "error: there is no directory %s\n", w->dir);
+        return CMD_EXIT_DATA;
+    }
     if (w->dir[0] != '\0' && opt_str(w->in->values, OPT_config_path)[0] == '\0')
         return CMD_EXIT_OK;
     const struct conf_input input = { .flags = w->in->values, .env = (const char *(*) (const char *)) getenv, .wall_us = clock_wall(),

@@ -85,7 +85,7 @@ static void metrics_page(struct buf *out)
 {
     static const char *const kinds[] = { "counter", "gauge", "histogram" };
     buf_printf(out, "%s# Metrics\n\nServed at `/metrics` of `status_listen`. A metric with two labels shows a series once it was used.\n"
-               "`hl7relay_build_info{version,commit}` is always 1.\n\n"
+               "\n"
                "| Prometheus | Kind | Beam (namespace `HL7v2`) | Cloud Monitoring | Meaning |\n|---|---|---|---|---|\n", made);
     for (unsigned id = 0; id < METRICS; id++) {
         const struct metric_info *info = metric_info(id);

@@ -29,6 +29,7 @@ static command_fn *const functions[COMMANDS] = {
 static void harden(void);
 static void report_check(const char *file, int line, const char *expr);
 static int overview(void);
+static void refuse_word(unsigned command, const char *word, struct err *err);
 static unsigned find_command(const char *word);
 static int unknown_command(const char *word);
 static int run_command(unsigned command, const char *program, int argc, char **argv);
@@ -65,6 +66,10 @@ static int run_command(unsigned command, const char *program, int argc, char **a
         code = CMD_EXIT_USAGE;
     } else if (opt_bool(values, OPT_help)) {
         code = help_show(opt_command(command)->name);
+    } else if (in.args_count > 0 && (C_WORDS & (1u << command)) == 0) {
+        refuse_word(command, rest[0], &err);
+        print_error(&err);
+        code = CMD_EXIT_USAGE;
     } else if (functions[command] == NULL) {
         err_set(&err, ERR_USAGE, "`hl7relay %s` is not in this version", opt_command(command)->name);
         print_error(&err);
@@ -77,6 +82,15 @@ static int run_command(unsigned command, const char *program, int argc, char **a
     mem_free(rest);
     opt_values_free(values);
     return code;
+}
+
+static void refuse_word(unsigned command, const char *word, struct err *err)
+{
+    const char *name = opt_command(command)->name;
+    if ((C_CONFIG & (1u << command)) != 0)
+        err_set(err, ERR_USAGE, "`hl7relay %s` takes no \"%.60s\"; did you mean --config_path %.60s?", name, word, word);
+    else
+        err_set(err, ERR_USAGE, "`hl7relay %s` takes no \"%.60s\"; `hl7relay help %s` says what it takes", name, word, name);
 }
 
 static int overview(void)

@@ -39,8 +39,9 @@ static void check_later(struct conf_work *w)
         if (!info->key || (info->attributes & OPT_LATER) == 0 || !opt_given(w->values, o))
             continue;
         CLEANUP(buf_fini) struct buf text = { 0 };
+        bool many = info->type == OPT_LIST || info->type == OPT_MAP;    /* by default empty */
         opt_show(w->values, o, &text);
-        if (!bytes_eq_str(buf_bytes(&text), info->def))
+        if (!bytes_eq_str(buf_bytes(&text), many ? "" : info->def))
             conf_fault_at(w, CONF_LATER, o, "\"%s\" is not in this version", info->name);
     }
 }
@@ -201,7 +202,18 @@ static void check_sink(struct conf_work *w, struct config *c)
 {
     const char *url = c->dead_letter_sink;
     c->sink_dir = "";
-    if (url[0] == '\0' || strcmp(url, "none") == 0)
+    if (c->state_dir[0] != '/' || c->state_dir[1] == '\0') {
+        conf_fault_at(w, CONF_SINK, OPT_state_dir, "state_dir must be an absolute directory, and not the root directory");
+        return;
+    }
+    if (url[0] == '\0') {
+        CLEANUP(buf_fini) struct buf dir = { 0 };
+        buf_printf(&dir, "%s/dead", c->state_dir);
+        c->sink = CONF_SINK_FILE;
+        c->sink_dir = conf_own(c, buf_bytes(&dir));
+        return;
+    }
+    if (strcmp(url, "none") == 0)
         return;
     if (strncmp(url, "pubsub:", 7) == 0 || strncmp(url, "projects/", 9) == 0) {
         conf_fault_at(w, CONF_LATER, OPT_dead_letter_sink, "a Pub/Sub topic as dead-letter sink is not in this version");
@@ -250,7 +262,7 @@ static void make_notes(struct config *c)
         unsigned idle = info->attributes & (OPT_NO_EFFECT | OPT_RUNNER);
         if (!opt_given(c->values, o) || (info->attributes & OPT_SEED) == 0)
             continue;
-        python = python || idle != 0;
+        python = python || (idle != 0 && (info->attributes & OPT_REQUIRED) == 0);
         if (idle != 0)
             notes[count++] = (struct conf_note) { CONF_NOTE_NO_EFFECT, info->name, info->help };
     }

@@ -94,7 +94,7 @@ static void read_value(struct conf_work *w, enum opt o, const struct json_value 
     bool many = info->type == OPT_LIST || info->type == OPT_MAP;
     bool later = (info->attributes & OPT_LATER) != 0;
     bool odd = value->kind == JSON_OBJECT || value->kind == JSON_ARRAY;
-    if (later && odd) {
+    if (later && odd && !many) {
         conf_fault(w, CONF_LATER, key->raw.ptr - 1, "\"%s\" is not in this version", info->name);
         return;
     }

@@ -27,6 +27,7 @@ enum {
 #include "conf/commands.def"
 #undef COMMAND
     C_CONFIG = C_RUN | C_CHECK | C_VERIFY | C_DEAD,    /* commands that read a configuration */
+    C_WORDS = C_DEAD | C_EMULATE | C_SEND | C_HELP,    /* commands that take words beside flags */
     C_ALL = (1 << COMMANDS) - 1
 };
 

@@ -154,6 +154,12 @@ void log_set_level(struct log *l, enum log_severity level)
         l->conf.level = level;
 }
 
+void log_set_per_message(struct log *l, bool on)
+{
+    if (l != NULL)
+        l->conf.per_message = on;
+}
+
 enum log_severity log_level(const struct log *l)
 {
     return l != NULL ? l->conf.level : LOG_CRITICAL;

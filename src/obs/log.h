@@ -96,6 +96,7 @@ void log_message_content(struct log *l, struct bytes name, struct bytes base64, 
 /* Once a second: says how many repeated lines were folded and how many were dropped. */
 void log_tick(struct log *l);
 void log_set_level(struct log *l, enum log_severity level);
+void log_set_per_message(struct log *l, bool on);
 enum log_severity log_level(const struct log *l);
 
 /* What waits to be written: the longest run in one piece, until the next call. Empty: nothing. */

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+static void render_head(enum metric_id id, struct buf *out);
+static void render_build(const char *version, const char *commit, struct buf *out);
 static void render_metric(const struct metrics *m, enum metric_id id, struct buf *out);
 static void render_series(const struct metrics *m, enum metric_id id, unsigned l1, unsigned l2, struct buf *out);
 static void put_labels(enum metric_id id, unsigned l1, unsigned l2, const char *le, struct buf *out);
@@ -10,23 +12,35 @@ static void put_label_text(const char *s, struct buf *out);
 
 void prom_render(const struct metrics *m, const char *version, const char *commit, struct buf *out)
 {
-    buf_append_str(out, "# HELP hl7relay_build_info Which build this is; always 1.\n"
-                        "# TYPE hl7relay_build_info gauge\nhl7relay_build_info{version=\"");
+    for (unsigned id = 0; id < METRICS; id++) {
+        render_head(id, out);
+        if (id == METRIC_BUILD_INFO)
+            render_build(version, commit, out);
+        else
+            render_metric(m, id, out);
+    }
+}
+
+/* The one metric whose labels are no closed set. */
+static void render_build(const char *version, const char *commit, struct buf *out)
+{
+    buf_printf(out, "%s{version=\"", metric_info(METRIC_BUILD_INFO)->prom);
     put_label_text(version, out);
     buf_append_str(out, "\",commit=\"");
     put_label_text(commit, out);
     buf_append_str(out, "\"} 1\n");
-    for (unsigned id = 0; id < METRICS; id++)
-        render_metric(m, id, out);
+}
+
+static void render_head(enum metric_id id, struct buf *out)
+{
+    static const char *const kinds[] = { "counter", "gauge", "histogram" };
+    const struct metric_info *info = metric_info(id);
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", info->prom, info->help, info->prom, kinds[info->kind]);
 }
 
 static void render_metric(const struct metrics *m, enum metric_id id, struct buf *out)
 {
-    static const char *const kinds[] = { "counter", "gauge", "histogram" };
     const struct metric_info *info = metric_info(id);
-    buf_printf(out, "# HELP %s ", info->prom);
-    buf_append_str(out, info->help);
-    buf_printf(out, "\n# TYPE %s %s\n", info->prom, kinds[info->kind]);
     bool sparse = info->label[1] != LABELS_NONE;
     for (unsigned l1 = 0; l1 < label_count(info->label[0]); l1++)
         for (unsigned l2 = 0; l2 < m->stride[id]; l2++)

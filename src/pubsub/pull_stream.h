@@ -59,6 +59,7 @@ struct pull_stream_conf {
     struct bytes subscription;      /* projects/p/subscriptions/s; copied */
     uint32_t lease_s;               /* stream_ack_deadline_seconds, 10..600: 60 */
     uint32_t outstanding_max;       /* deliveries we ever want at once */
+    uint64_t outstanding_bytes;     /* and their bytes, as Pub/Sub counts; 0: LIMIT_PULL_BYTES */
     uint64_t seed;                  /* jitter and client_id */
 };
 

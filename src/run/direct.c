@@ -98,6 +98,9 @@ static void reload(struct direct *d)
     policy->deliveries_max = MIN(policy->deliveries_max, d->a.policy.deliveries_max);
     policy->jobs_max = MIN(policy->jobs_max, d->a.policy.jobs_max);
     driver_set_policy(d->a.driver, policy);
+    if (opt_int(before->values, OPT_log_level) != opt_int(after->values, OPT_log_level))    /* else -v and -q stay */
+        log_set_level(d->a.log, (enum log_severity) opt_int(after->values, OPT_log_level));
+    log_set_per_message(d->a.log, after->log_per_message);
     config_free(after);
     LOG(d->a.log, CONFIG_RELOADED);
 }

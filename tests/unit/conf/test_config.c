@@ -34,7 +34,7 @@ static void the_python_pipelines_file_unchanged(void **state UNUSED)
         no_effect += c->notes[i].kind == CONF_NOTE_NO_EFFECT;
         differ += c->notes[i].kind == CONF_NOTE_DEFAULT_DIFFERS;
     }
-    assert_int_equal(no_effect, 7);
+    assert_int_equal(no_effect, 8);
     assert_true(differ >= 2);
     config_free(c);
 }
@@ -52,7 +52,8 @@ static void defaults_without_retry_config(void **state UNUSED)
     assert_true(c->copy_labels && c->log_per_message && !c->log_message_content);
     assert_string_equal(c->status_host, "127.0.0.1");
     assert_int_equal(c->status_port, 9464);
-    assert_int_equal(c->notes_count, 0);
+    assert_int_equal(c->notes_count, 1);    /* region */
+    assert_string_equal(c->sink_dir, "/var/lib/hl7relay/dead");
     config_free(c);
 }
 
@@ -60,7 +61,7 @@ static void defaults_without_retry_config(void **state UNUSED)
 static void every_group(void **state UNUSED)
 {
     static const char text[] =
-        "{" FIVE ", \"runner\": \"DirectRunner\", \"streaming\": true, \"labels\": {\"a\": \"b\"}, \"experiments\": [\"x\"],\n"
+        "{" FIVE ", \"runner\": \"DirectRunner\", \"streaming\": true, \"job_name\": \"hl7v2-to-hl7v2\", \"labels\": {}, \"experiments\": [],\n"
         "\"source_store_aliases\": [\"projects/123/locations/l/datasets/d/hl7V2Stores/src\"],\n"
         "\"flow\": { \"max_outstanding_messages\": 100, \"max_outstanding_bytes\": \"1MiB\", \"max_body_bytes\": \"64MiB\","
         " \"max_concurrency\": 32, \"rate_limit\": 0 },\n"
@@ -77,7 +78,8 @@ static void every_group(void **state UNUSED)
         "\"state_dir\": \"/tmp/state\", \"shutdown\": { \"drain_timeout\": \"20s\" } }";
     struct conf_faults faults;
     struct config *c = fixture_read(text, NULL, &faults);
-    assert_non_null(c);
+    if (c == NULL)
+        fail_msg("%s", faults.at[0].text);
     assert_int_equal(c->attempts_max, 3);
     assert_int_equal(c->aliases_count, 1);
     assert_bytes_equal(c->aliases[0].project, "123");
@@ -86,7 +88,7 @@ static void every_group(void **state UNUSED)
     assert_string_equal(c->proxy, "http://u:s3cret@proxy.local:3128");
     assert_string_equal(c->status_host, "::1");
     assert_int_equal(c->content_until_us, (us_t) 1767225600 * US_PER_S + 12 * 60 * US_PER_MIN);
-    assert_string_equal(c->labels.key[0], "a");
+    assert_string_equal(c->connect_to.key[0], "healthcare.googleapis.com");
     assert_int_equal(opt_get(c->values, OPT_flow_max_concurrency)->line, 6);
     config_free(c);
 }

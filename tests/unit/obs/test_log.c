@@ -194,7 +194,11 @@ static void levels_and_the_per_message_switch(void **state UNUSED)
     LOG(l, MESSAGE_DELIVERED);
     assert_true(log_peek(l).len == 0);
     LOG(l, MESSAGE_DEAD);
-    assert_true(log_peek(l).len > 0);
+    size_t before = log_peek(l).len;
+    assert_true(before > 0);
+    log_set_per_message(l, true);
+    LOG(l, MESSAGE_DELIVERED);
+    assert_true(log_peek(l).len > before);
     log_free(l);
     LOG((struct log *) NULL, MESSAGE_DEAD);
 }
