@@ -33,6 +33,9 @@ struct conn {
     SSL *ssl;                      /* NULL: cleartext */
     struct err err;                /* why it failed, when it did */
     bool failed, in_callback, freed, reading, clogged, ended;
+    bool drained, eof;             /* the socket had no more in this pass; the far side has ended */
+    struct bytes wire;             /* received and not yet taken by OpenSSL: in wire_buffer or in held */
+    struct buf held;               /* what of it had to wait for another pass */
     struct buf out;                /* for the socket: out_sent of it have left */
     size_t out_sent;
     uint64_t bytes_in, bytes_out;
@@ -50,7 +53,13 @@ static _Thread_local struct {
     char bytes[RECORD];
 } staging;
 
-static _Thread_local char read_buffer[READ_AT_ONCE];
+/*
+ *      socket -> wire_buffer -> OpenSSL (a record at a time) -> read_buffer -> on_read
+ *
+ * OpenSSL's own read-ahead would save the first step, but it moves all that it
+ * holds to the front of its buffer for each record.
+ */
+static _Thread_local char wire_buffer[READ_AT_ONCE], read_buffer[READ_AT_ONCE];
 
 static bool fail(struct conn *c, enum err_class class, const char *what, const char *why)
 {
@@ -60,7 +69,22 @@ static bool fail(struct conn *c, enum err_class class, const char *what, const c
     return false;
 }
 
-/* ---- what OpenSSL writes goes to the end of `out` -------------------- */
+/* ---- what OpenSSL reads and writes ------------------------------------ */
+
+static int bio_read(BIO *bio, char *out, int len)
+{
+    struct conn *c = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (c->wire.len == 0) {
+        if (!c->eof)
+            BIO_set_retry_read(bio);
+        return c->eof ? 0 : -1;
+    }
+    size_t n = MIN((size_t) len, c->wire.len);
+    memcpy(out, c->wire.ptr, n);
+    c->wire = bytes_sub(c->wire, n, c->wire.len);
+    return (int) n;
+}
 
 static int bio_write(BIO *bio, const char *data, int len)
 {
@@ -71,8 +95,11 @@ static int bio_write(BIO *bio, const char *data, int len)
     return len;
 }
 
-static long bio_ctrl(BIO *bio UNUSED, int cmd, long num UNUSED, void *ptr UNUSED)
+static long bio_ctrl(BIO *bio, int cmd, long num UNUSED, void *ptr UNUSED)
 {
+    const struct conn *c = BIO_get_data(bio);
+    if (cmd == BIO_CTRL_EOF)
+        return c->eof && c->wire.len == 0;
     return cmd == BIO_CTRL_FLUSH;
 }
 
@@ -80,28 +107,22 @@ static BIO_METHOD *method;    /* for the process; made by the first connection *
 
 static void make_method(void)
 {
-    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hl7relay out");
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "hl7relay conn");
     CHECK(method != NULL);
+    BIO_meth_set_read(method, bio_read);
     BIO_meth_set_write(method, bio_write);
     BIO_meth_set_ctrl(method, bio_ctrl);
 }
 
-static BIO_METHOD *out_method(void)
+static void attach_tls(struct conn *c, SSL *ssl)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     CHECK(pthread_once(&once, make_method) == 0);
-    return method;
-}
-
-static void attach_tls(struct conn *c, SSL *ssl)
-{
-    BIO *in = BIO_new_socket(c->io.fd, BIO_NOCLOSE);
-    BIO *out = BIO_new(out_method());
-    CHECK(in != NULL && out != NULL);
-    BIO_set_data(out, c);
-    BIO_set_init(out, 1);
-    SSL_set0_rbio(ssl, in);
-    SSL_set0_wbio(ssl, out);
+    BIO *bio = BIO_new(method);
+    CHECK(bio != NULL);
+    BIO_set_data(bio, c);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
     c->ssl = ssl;
 }
 
@@ -212,6 +233,7 @@ static void destroy(struct conn *c)
     close(c->io.fd);
     SSL_free(c->ssl);
     buf_fini(&c->out);
+    buf_fini(&c->held);
     c->magic = 0;
     mem_free(c);
 }
@@ -292,21 +314,54 @@ static void judge(struct conn *c, int ret, enum err_class class, const char *wha
     }
 }
 
+/* False: nothing new now. The socket is asked again only when it filled the buffer. */
+static bool receive(struct conn *c)
+{
+    if (c->wire.len > 0)
+        return true;
+    if (c->drained)
+        return false;
+    ssize_t n;
+    do
+        n = recv(c->io.fd, wire_buffer, sizeof(wire_buffer), 0);
+    while (n < 0 && errno == EINTR);
+    if (n < 0 && errno != EAGAIN)
+        return fail(c, ERR_RESET, "connection ended", strerror(errno));
+    c->drained = n < (ssize_t) sizeof(wire_buffer);
+    c->eof = n == 0;
+    if (n > 0) {
+        buf_clear(&c->held);
+        c->wire = bytes_of(wire_buffer, (size_t) n);
+    }
+    return n >= 0;
+}
+
+static void hold_rest(struct conn *c)
+{
+    if (c->wire.len == 0)
+        buf_fini(&c->held);
+    else if (c->held.len > 0)    /* the rest is held's own end */
+        buf_drop_front(&c->held, c->held.len - c->wire.len);
+    else
+        buf_append(&c->held, c->wire);
+    c->wire = (struct bytes) { 0 };
+}
+
 static size_t read_tls(struct conn *c)
 {
     size_t len = 0;
-    while (len < sizeof(read_buffer)) {
+    while (len < sizeof(read_buffer) && !c->failed) {
+        if (!SSL_has_pending(c->ssl) && !receive(c))
+            break;
         size_t n = 0;
         ERR_clear_error();
         errno = 0;
         int ret = SSL_read_ex(c->ssl, read_buffer + len, sizeof(read_buffer) - len, &n);
         len += n;
-        if (ret != 1) {
-            judge(c, ret, ERR_RESET, "connection ended without notice");
-            break;
-        }
-        /* What OpenSSL has read ahead is invisible to epoll; what it has not, is not. */
-        if (!SSL_has_pending(c->ssl))
+        if (ret == 1)
+            continue;
+        judge(c, ret, ERR_RESET, "connection ended without notice");
+        if (!receive(c))    /* it holds a part of a record */
             break;
     }
     return len;
@@ -337,7 +392,8 @@ static void read_all(struct conn *c)
     } while (n == sizeof(read_buffer) && total < READ_PER_PASS && !c->failed && !c->freed && c->reading);
     if (c->freed)
         return;
-    if (c->ssl != NULL && !c->failed && c->reading && SSL_has_pending(c->ssl) && n == sizeof(read_buffer))
+    /* What is on this side of the socket already rings no bell. */
+    if (c->ssl != NULL && !c->failed && c->reading && n == sizeof(read_buffer))
         loop_task_post(c->loop, &c->task);
     /* TLS itself may have had something to say (a key update). */
     if (c->ssl != NULL && c->out.len > 0 && !c->clogged)
@@ -354,11 +410,14 @@ static void opened(struct conn *c)
 
 static void shake_hands(struct conn *c)
 {
-    ERR_clear_error();
-    errno = 0;
-    int ret = SSL_do_handshake(c->ssl);
-    if (ret != 1)
-        judge(c, ret, ERR_TLS, "TLS handshake failed");
+    int ret;
+    do {
+        ERR_clear_error();
+        errno = 0;
+        ret = SSL_do_handshake(c->ssl);
+        if (ret != 1)
+            judge(c, ret, ERR_TLS, "TLS handshake failed");
+    } while (ret != 1 && !c->failed && receive(c));
     if (c->out.len > 0 && !c->clogged) {
         bool was = c->failed;    /* an alert that tells why is sent even when we are the ones who fail */
         c->failed = false;
@@ -391,7 +450,7 @@ static void step(struct conn *c, unsigned ready)
     }
     if (is_alive(c) && c->state == HANDSHAKE) {
         shake_hands(c);
-        ready |= LOOP_READ;    /* OpenSSL may have read more than the handshake */
+        ready |= LOOP_READ;    /* more than the handshake may have come */
     }
     /* Also after a hang-up: what was sent before it is read first. */
     if (is_alive(c) && c->state == OPEN && c->reading && (ready & (LOOP_READ | LOOP_HANGUP)))
@@ -405,7 +464,10 @@ static void step(struct conn *c, unsigned ready)
 static void run(struct conn *c, unsigned ready)
 {
     c->in_callback = true;
+    c->drained = false;
+    c->wire = buf_bytes(&c->held);
     step(c, ready);
+    hold_rest(c);
     c->in_callback = false;
     if (c->freed)
         destroy(c);
@@ -469,8 +531,8 @@ void conn_want_read(struct conn *c, bool wanted)
     CHECK_MAGIC(c, CONN_MAGIC);
     c->reading = wanted;
     update_wanted(c);
-    /* What OpenSSL holds already rings no bell. */
-    if (wanted && c->ssl != NULL && c->state == OPEN && SSL_has_pending(c->ssl))
+    /* What is on this side of the socket already rings no bell. */
+    if (wanted && c->ssl != NULL && c->state == OPEN && (SSL_has_pending(c->ssl) || c->held.len + c->wire.len > 0))
         loop_task_post(c->loop, &c->task);
 }
 

@@ -30,14 +30,12 @@ static struct tls_context *context_make(const SSL_METHOD *method, bool is_server
     SSL_CTX *ctx = SSL_CTX_new(method);
     CHECK(ctx != NULL);
     CHECK(SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1);
-    /* A write may take a part and be repeated from a buffer that moved; idle connections hold no
-     * record buffers. */
-    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
-                              SSL_MODE_RELEASE_BUFFERS);
+    /* A write may take a part and be repeated from a buffer that moved. */
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* Of many clients most are idle, and hold no record buffers then. Our own few connections are busy. */
+    if (is_server)
+        SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    /* Otherwise OpenSSL reads twice for each record: once its header, once the rest. */
-    SSL_CTX_set_read_ahead(ctx, 1);
-    SSL_CTX_set_default_read_buffer_len(ctx, KIB(64));
     struct tls_context *t = mem_alloc(sizeof(*t));
     t->ctx = ctx;
     t->is_server = is_server;
