@@ -275,6 +275,10 @@ static void h1_end(struct net_request *r, const struct net_header *trailers UNUS
 
 static void h1_reset(struct net_request *r)
 {
+    if (r->begun) {
+        serve_dirty(r->conn);
+        return;
+    }
     r->conn->cut = true;
     serve_kill(r->conn);
 }
@@ -282,7 +286,12 @@ static void h1_reset(struct net_request *r)
 /* The reply is out. The next request, if it is here already, begins. */
 static void next(struct serve_conn *c, struct h1 *h)
 {
+    bool broken = h->r->broken;
     serve_request_free(TAKE(h->r));
+    if (broken) {
+        c->finish = h->drop = true;
+        return;
+    }
     if (h->close || !h->body_over) {
         finish_or_linger(c, h);
         return;
@@ -297,7 +306,7 @@ static void h1_fill(struct serve_conn *c)
     struct h1 *h = c->h1;
     while (h->r != NULL && !c->dead && conn_unsent(c->conn) < LIMIT_SERVER_OUT) {
         struct net_request *r = h->r;
-        struct bytes part = bytes_sub(serve_request_unsent(r), 0, LIMIT_SERVER_OUT);
+        struct bytes part = bytes_sub(serve_request_unsent(r), 0, LIMIT_SERVER_OUT - conn_unsent(c->conn));
         if (part.len > 0) {
             conn_send(c->conn, part);
             serve_request_sent(r, part.len);

@@ -205,13 +205,15 @@ static ssize_t read_body(nghttp2_session *s, int32_t stream_id, uint8_t *buf UNU
 {
     struct net_request *r = source->ptr;
     size_t unsent = serve_request_unsent(r).len;
-    if (unsent == 0 && !r->out_end) {
+    if (unsent == 0 && r->broken)
+        nghttp2_submit_rst_stream(s, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_INTERNAL_ERROR);
+    if (unsent == 0 && (r->broken || !r->out_end)) {
         r->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
     size_t n = MIN(unsent, max);
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (n == unsent && r->out_end) {
+    if (n == unsent && r->out_end && !r->broken) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (r->trailers_count > 0) {
             nghttp2_nv nv[LIMIT_REPLY_HEADERS];
@@ -331,6 +333,10 @@ static void h2_end(struct net_request *r, const struct net_header *trailers, siz
 
 static void h2_reset(struct net_request *r)
 {
+    if (r->begun && !r->is_head) {
+        resume(r);    /* read_body() comes to it behind the last byte */
+        return;
+    }
     nghttp2_submit_rst_stream(r->conn->h2->session, NGHTTP2_FLAG_NONE, r->stream_id, NGHTTP2_INTERNAL_ERROR);
     serve_dirty(r->conn);
 }

@@ -146,7 +146,7 @@ void net_reply_reset(struct net_request *r)
     CHECK_MAGIC(r, REQUEST_MAGIC);
     CHECK(r->open);
     r->open = false;
-    r->out_end = true;
+    r->out_end = r->broken = true;
     if (!r->conn->dead)
         r->conn->proto->reset(r);
 }

@@ -71,8 +71,9 @@ size_t net_reply_unsent(const struct net_request *r);
 /* trailers (HTTP/2 only, left out over HTTP/1.1) end the stream; NULL and 0: none. The request is gone after. */
 void net_reply_end(struct net_request *r, const struct net_header *trailers, size_t trailers_count);
 
-/* Faults on command, whatever has been sent: the stream ends with RST_STREAM (HTTP/1.1: the connection is cut), or
- * the whole connection is cut with all its requests. The request is gone after. */
+/* Faults on command. reset: what was given to net_reply_send() leaves, then the stream ends with RST_STREAM
+ * (HTTP/1.1: the connection ends) without a proper end. cut: the whole connection with all its requests, at once.
+ * The request is gone after. */
 void net_reply_reset(struct net_request *r);
 void net_reply_cut_connection(struct net_request *r);
 

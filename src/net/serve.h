@@ -132,6 +132,7 @@ struct net_request {
     struct buf out;                /* out_at of it have been taken */
     size_t out_at;
     bool out_end;                  /* nothing more will be appended */
+    bool broken;                   /* after the last of `out` comes no proper end */
     struct list_link drained;      /* to be told on_drained */
 
     /* HTTP/2 */

@@ -270,6 +270,7 @@ static void faults_on_command(void **state UNUSED)
     UNTIL(SEEN(a)->closed && SEEN(b)->closed && SEEN(c)->closed);
     assert_true(SEEN(a)->code != 0 && SEEN(a)->status == 0);
     assert_true(SEEN(b)->code != 0 && !SEEN(b)->ended);
+    assert_bytes_equal(buf_bytes(&SEEN(b)->body), "half");
     assert_int_equal(SEEN(c)->status, 200);
     int32_t d = get("/kept");
     get("/cut");
