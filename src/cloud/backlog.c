@@ -226,10 +226,15 @@ static bool load_row(void *ctx, struct bytes key, struct bytes value)
     return l->bytes < LOAD_BYTES;
 }
 
+static bool window_is_low(const struct cloud_sub *s)
+{
+    return !s->complete && s->fresh.count + s->blocked <= LIMIT_CLOUD_WINDOW / 2;
+}
+
 /* Reads on in the backlog when the window runs low. False: the disk failed. */
 static bool load_more(struct cloud_sub *s)
 {
-    if (s->complete || s->fresh.count + s->blocked > LIMIT_CLOUD_WINDOW / 2)
+    if (!window_is_low(s))
         return true;
     CLEANUP(buf_fini) struct buf prefix = { 0 }, after = { 0 };
     cloud_db_key_u64(&prefix, s->number);
@@ -385,7 +390,8 @@ static void pump(struct loop_task *task)
     while (handed < LIMIT_CLOUD_PASS && pump_one(s))
         handed++;
     flush_all(s);
-    if (handed == LIMIT_CLOUD_PASS || (handed > 0 && !s->complete && list_is_empty(&s->fresh)))
+    /* Also when all that was read had been acknowledged meanwhile: there may be more behind it. */
+    if (handed == LIMIT_CLOUD_PASS || (list_is_empty(&s->fresh) && window_is_low(s)))
         cloud_sub_wake(s);
 }
 

@@ -304,6 +304,29 @@ static void test_a_large_backlog_passes_through_the_window(void **state UNUSED)
     }
 }
 
+static void test_what_is_acknowledged_unread_hides_nothing(void **state UNUSED)
+{
+    struct fixture f;
+    start(&f, true);
+    publish_thousand(&f, 5);    /* as much as is read at once */
+    publish(&f, "last");
+    fixture_close(&f);
+    fixture_open(&f);
+    struct cloud_sub *s = cloud_sub_find(f.cloud.pubsub, BYTES_LIT(SUB));
+    static struct cloud_ack_id ids[5000];
+    static bool invalid[5000];
+    for (uint64_t i = 0; i < 5000; i++)
+        ids[i] = (struct cloud_ack_id) { .number = s->number, .seq = i + 1 };
+    cloud_sub_ack(s, ids, 5000, invalid, NULL, NULL);
+    struct taker *t = taker_make(&f, SUB, 0);
+    taker_wait(&f, t, 1);
+    idle(&f);
+    assert_int_equal(t->count, 1);
+    assert_string_equal(t->data[0], "last");
+    taker_free(t);
+    fixture_end(&f);
+}
+
 static void test_a_failing_disk_confirms_nothing(void **state UNUSED)
 {
     struct fixture f;
@@ -581,6 +604,7 @@ int main(void)
         cmocka_unit_test(test_what_was_not_acknowledged_outlives_a_restart),
         cmocka_unit_test(test_ids_are_never_used_twice),
         cmocka_unit_test(test_a_large_backlog_passes_through_the_window),
+        cmocka_unit_test(test_what_is_acknowledged_unread_hides_nothing),
         cmocka_unit_test(test_a_failing_disk_confirms_nothing),
         cmocka_unit_test(test_deleting_the_subscription_ends_its_streams),
         cmocka_unit_test(test_exactly_once_takes_the_newest_id_only),
