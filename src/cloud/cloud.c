@@ -46,6 +46,8 @@ struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct 
     if (c->fault != NULL)
         c->db = cloud_db_open(l, conf->data_dir, err);
     if (c->db != NULL)
+        cloud_db_tell(c->db, conf->tell, conf->tell_ctx);
+    if (c->db != NULL)
         c->pubsub = cloud_pubsub_make(c, err);
     if (c->pubsub != NULL)
         c->stores = cloud_stores_make(c, conf, err);

@@ -73,6 +73,10 @@ struct cloud_db {
     struct list done;               /* callbacks to be made */
     struct loop_task task;
 
+    void (*tell)(void *ctx, const char *sentence);
+    void *tell_ctx;
+    bool failing;
+
     int lock_fd;                    /* -1: memory mode */
     struct cloud_db_disk *reader;
     struct buf scratch;
@@ -209,9 +213,25 @@ static void call_thens(struct loop_task *task)
         loop_task_post(db->loop, &db->task);
 }
 
+static void tell_change(struct cloud_db *db, const struct cloud_db_write *w)
+{
+    if (w->failed == db->failing || (!w->failed && w->first == NULL))    /* a barrier proves nothing */
+        return;
+    db->failing = w->failed;
+    if (db->tell == NULL)
+        return;
+    CLEANUP(buf_fini) struct buf sentence = { 0 };
+    if (db->failing)
+        buf_printf(&sentence, "%s; every write is answered UNAVAILABLE until that is mended", w->err.text);
+    else
+        buf_append_str(&sentence, "the local cloud's database is written again");
+    db->tell(db->tell_ctx, buf_str(&sentence));
+}
+
 static void done_received(void *ctx, void *mail)
 {
     struct cloud_db *db = ctx;
+    tell_change(db, mail);    /* a chain is one transaction: its first speaks for all */
     for (struct cloud_db_write *w = mail, *after; w != NULL; w = after) {
         after = w->next;
         forget_overlay(db, w);
@@ -287,6 +307,12 @@ struct cloud_db *cloud_db_open(struct loop *l, const char *data_dir, struct err 
 bool cloud_db_is_durable(const struct cloud_db *db)
 {
     return db->reader != NULL;
+}
+
+void cloud_db_tell(struct cloud_db *db, void (*fn)(void *ctx, const char *sentence), void *ctx)
+{
+    db->tell = fn;
+    db->tell_ctx = ctx;
 }
 
 void cloud_db_settle(struct cloud_db *db)

@@ -26,7 +26,7 @@ void cloud_unary_disk(struct cloud_unary *u, const struct err *err)
         cloud_unary_fail(u, GRPC_RESOURCE_EXHAUSTED, "Too many writes wait for the local cloud's disk.");
     else
         cloud_unary_fail(u, GRPC_UNAVAILABLE, "The local cloud could not write to its disk; nothing was changed. "
-                         "See its log.");
+                         "It says on its standard error why.");
 }
 
 void cloud_unary_then_empty(void *ctx, const struct err *err)

@@ -36,7 +36,7 @@ static bool read_host_port(const char *text, struct buf *host, uint16_t *ret_por
     }
     uint64_t n;
     if (!bytes_to_u64(port, &n) || n > UINT16_MAX)
-        return FAIL(err, USAGE, "--host-port %s has no port: give HOST:PORT, like 127.0.0.1:8085", text);
+        return FAIL(err, USAGE, "--host-port %s must end in a port, 0 to 65535: give HOST:PORT, like 127.0.0.1:8085", text);
     if (host->len == 0)
         buf_append_str(host, "127.0.0.1");
     *ret_port = (uint16_t) n;
@@ -81,6 +81,11 @@ static void out_of_patience(struct loop_timer *t)
     loop_stop(CONTAINER_OF(t, struct emulate, patience)->loop);
 }
 
+static void tell(void *ctx UNUSED, const char *sentence)
+{
+    fprintf(stderr, "%s\n", sentence);
+}
+
 static bool start(struct emulate *e, const struct opt_values *v, struct err *err)
 {
     CLEANUP(buf_fini) struct buf host = { 0 };
@@ -92,6 +97,7 @@ static bool start(struct emulate *e, const struct opt_values *v, struct err *err
         .accept_all = opt_bool(v, OPT_accept_all) || *accepting != '\0',
         .accept_all_stores = *accepting != '\0' ? accepting : NULL,
         .release_on_disconnect = opt_bool(v, OPT_release_on_disconnect),
+        .tell = tell,
         .seed = (uint64_t) opt_int(v, OPT_seed),
         .fault_file = *fault_file != '\0' ? fault_file : NULL,
         .faults = opt_get(v, OPT_fault)->list.at, .faults_count = opt_get(v, OPT_fault)->list.count,

@@ -275,12 +275,21 @@ static void test_a_foreign_file_is_refused(void **state UNUSED)
     tear_down(&f);
 }
 
+static void hear(void *ctx, const char *sentence)
+{
+    buf_append_str(ctx, sentence);
+    buf_append_char(ctx, '\n');
+}
+
 static void test_a_full_disk_confirms_nothing_and_heals(void **state UNUSED)
 {
     struct fixture f;
     set_up(&f, true);
+    CLEANUP(buf_fini) struct buf heard = { 0 };
+    cloud_db_tell(f.db, hear, &heard);
     put(&f, "before", "1", NULL);
     cloud_db_settle(f.db);
+    assert_int_equal(heard.len, 0);
 
     signal(SIGXFSZ, SIG_IGN);
     struct rlimit limit;
@@ -301,6 +310,8 @@ static void test_a_full_disk_confirms_nothing_and_heals(void **state UNUSED)
     put(&f, "after", "3", &healed);
     cloud_db_settle(f.db);
     assert_true(healed.calls == 1 && !healed.failed);
+    assert_non_null(strstr(buf_str(&heard), "could not"));
+    assert_non_null(strstr(buf_str(&heard), "is written again"));
     cloud_db_close(f.db);
     open_db(&f);
     assert_scan(&f, (struct cloud_db_range) { 0 }, "after=3 before=1 ");
