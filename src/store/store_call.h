@@ -18,37 +18,37 @@ typedef void store_read_fn(struct store_call *call, struct store_result *r, stru
 typedef bool store_then_fn(struct store_call *call, struct store_result *r);
 typedef void store_done_fn(struct store_call *call, struct store_result *r);
 
+/* What every call touches comes first, what failures and rare kinds need last: a thousand of these are cold. */
 struct store_call {
     struct store_client *client;
     struct list_link link;        /* of the client's open or spare calls */
     struct h2_call *h2;
-    struct loop_task task;        /* ends a call that is not to be, or to be no more */
-    const char *what;             /* "fetch": for people */
     const struct store_events *ev;
     void *ctx;
     store_read_fn *read;
     store_then_fn *then;          /* calls of two steps; reset before it runs */
     store_done_fn *done;          /* instead of ev->on_done: calls with a result of their own */
-    void (*fn)(void);             /* the caller's callback of such a call, under a neutral type */
-    uint32_t token_gen;
-
-    struct buf token;             /* calls of two steps: their attempt, to be sent with again */
-    us_t deadline_us;
-    struct buf url, request;      /* request: what is said in a body of our own making */
+    const char *what;             /* "fetch": for people */
     struct buf *reply;            /* where a good reply goes: own, or a body's */
-    struct buf own, scratch;
-    struct buf retry_after;
     struct store_body *into;      /* fetch */
-    struct bytes want;            /* compare: base64 */
     size_t reply_max;
     uint64_t granted;
+    uint32_t token_gen;
     bool ask_first;               /* longer replies wait for store_grant() */
-
+    bool doomed;                  /* the task ends the call, with doom */
     struct answer_head head;
-    bool doomed;                  /* the task ends the call, with this: */
-    struct err doom;
-    char id[257];                 /* the message asked for */
+    struct buf url, own, scratch;
+    struct buf request;           /* what is said in a body of our own making */
+    struct loop_task task;        /* ends a call that is not to be, or to be no more */
+    struct buf retry_after;
     size_t id_len;
+    char id[257];                 /* the message asked for */
+
+    struct bytes want;            /* compare: base64 */
+    void (*fn)(void);             /* the caller's callback of a call with `done`, under a neutral type */
+    struct buf token;             /* calls of two steps: their attempt, to be sent with again */
+    us_t deadline_us;
+    struct err doom;
 };
 
 struct store_client {

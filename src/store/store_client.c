@@ -131,37 +131,52 @@ void store_read_fail(struct store_result *r, struct err *err, enum err_class cla
     err_set(err, class, "%s", text);
 }
 
-/* The end of every call that was sent: result and error from what came. */
-static void conclude(struct store_call *call, const struct h2_result *h2, const struct err *why)
+/* Status and body of a reply that is not 200. */
+static void read_error(struct store_call *call, struct store_result *r, struct err *err)
+{
+    us_t wall_us = loop_wall(call->client->loop);
+    struct answer_error a = answer_classify(&call->head, buf_bytes(call->reply), wall_us);
+    r->class = a.class;
+    r->wait_us = a.wait_us;
+    if (a.nack.kind == JSON_STRING && store_read_string(&a.nack))
+        answer_hl7_ack(a.nack.raw, &call->scratch, r->ack, r->nack_where);
+    err_set(err, a.class, "%s%s%s", a.status, a.status[0] != '\0' ? ": " : "", err_text(a.class));
+}
+
+static void finish_failed(struct store_call *call, struct store_result *r, const struct err *why)
 {
     struct err err = *why;
+    err.http = r->http;
+    err.wait_us = r->wait_us;
+    err.reach = r->reach;
+    fail_text(call, &err, r->class, why->text);
+    r->err = &err;
+    finish(call, r);
+}
+
+/* The end of every call: result and error from what came. */
+static void conclude(struct store_call *call, const struct h2_result *h2, const struct err *why)
+{
+    struct err err;
     struct store_result r = {
         .class = why->class, .reach = why->reach, .http = call->head.status, .token_gen = call->token_gen,
-        .sent_us = h2->sent_us, .first_byte_us = h2->first_byte_us, .reply_bytes = call->reply->len, .err = &err,
+        .sent_us = h2->sent_us, .first_byte_us = h2->first_byte_us, .reply_bytes = call->reply->len, .err = why,
     };
-    if (why->class == ERR_OK && call->head.status == 200 && call->head.encoded) {
-        store_read_fail(&r, &err, ERR_BAD_REPLY, "the reply is compressed, which was not asked for");
-    } else if (why->class == ERR_OK && call->head.status == 200) {
-        call->read(call, &r, &err);
-    } else if (why->class == ERR_OK) {
-        struct answer_error a = answer_classify(&call->head, buf_bytes(call->reply), loop_wall(call->client->loop));
-        r.class = a.class;
-        r.wait_us = a.wait_us;
-        if (a.nack.kind == JSON_STRING && store_read_string(&a.nack))
-            answer_hl7_ack(a.nack.raw, &call->scratch, r.ack, r.nack_where);
-        err_set(&err, a.class, "%s%s%s", a.status, a.status[0] != '\0' ? ": " : "", err_text(a.class));
-    }
-    if (why->class == ERR_OK)
+    if (why->class == ERR_OK) {
         r.reach = ANSWERED;
-    if (r.class != ERR_OK) {
-        char text[sizeof(err.text)];
-        memcpy(text, err.text, sizeof(text));
-        err.http = r.http;
-        err.wait_us = r.wait_us;
-        err.reach = r.reach;
-        fail_text(call, &err, r.class, text);
+        if (call->head.status != 200)
+            read_error(call, &r, &err);
+        else if (call->head.encoded)
+            store_read_fail(&r, &err, ERR_BAD_REPLY, "the reply is compressed, which was not asked for");
+        else
+            call->read(call, &r, &err);
+        if (r.class != ERR_OK)
+            why = &err;
     }
-    finish(call, &r);
+    if (r.class == ERR_OK)
+        finish(call, &r);
+    else
+        finish_failed(call, &r, why);
 }
 
 static void end_by_task(struct loop_task *t)
