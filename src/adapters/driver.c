@@ -113,7 +113,8 @@ struct driver *driver_make(const struct driver_conf *conf)
     struct driver *d = mem_alloc(sizeof(*d));
     d->conf = *conf;
     us_t now = loop_now(conf->loop);
-    d->relay = relay_make(conf->policy, conf->seed, now);
+    d->policy[0] = *conf->policy;
+    d->relay = relay_make(&d->policy[0], conf->seed, now);
     d->task.fn = on_task;
     d->tick.fn = on_tick;
     d->facts.last_activity_us = now;
@@ -183,8 +184,11 @@ void driver_flush(struct driver *d)
 
 void driver_set_policy(struct driver *d, const struct relay_policy *policy)
 {
-    d->conf.policy = policy;
-    driver_feed(d, &(struct relay_event) { .kind = EV_POLICY, .policy = policy });
+    struct relay_policy *next = &d->policy[++d->policies % 2];
+    *next = *policy;
+    next->exactly_once = d->facts.exactly_once;
+    next->lanes = d->facts.ordered;
+    driver_feed(d, &(struct relay_event) { .kind = EV_POLICY, .policy = next });
 }
 
 void driver_accept_storm(struct driver *d)

@@ -25,7 +25,7 @@ struct driver_conf {
     struct loop *loop;
     struct log *log;
     struct metrics *metrics;
-    const struct relay_policy *policy;    /* outlives the driver */
+    const struct relay_policy *policy;    /* copied */
     uint64_t seed;
     const struct store_names *source_names, *dest_names;
     struct store_client *source, *dest;
@@ -54,7 +54,7 @@ void driver_drain(struct driver *d, us_t until_us);
 bool driver_is_drained(const struct driver *d);
 /* The last thing before a fast exit: acknowledgements that are due leave now. */
 void driver_flush(struct driver *d);
-/* policy outlives the driver or the next one. */
+/* Copied; what the stream told of the subscription (exactly-once, ordering) is put in by the driver. */
 void driver_set_policy(struct driver *d, const struct relay_policy *policy);
 void driver_accept_storm(struct driver *d);
 

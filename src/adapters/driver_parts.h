@@ -53,6 +53,8 @@ struct attempt {
 struct driver {
     struct driver_conf conf;
     struct relay *relay;
+    struct relay_policy policy[2]; /* in turn: the engine reads one while the other is written */
+    unsigned policies;
     struct loop_task task;
     struct loop_timer tick;
     struct auth_watcher auth_watcher;

@@ -67,7 +67,7 @@ static void deliver(struct driver *d, const struct pubsub_delivery *p, us_t unti
     if (log_wants(d->conf.log, EVENT_MESSAGE_RECEIVED))
         LOG(d->conf.log, MESSAGE_RECEIVED, LOG_NAME("message", driver_shown_name(d, p->data)), LOG_NAME("message_id", p->message_id));
     uint64_t lane = 0;
-    if (p->ordering_key.len > 0)
+    if (d->facts.ordered && p->ordering_key.len > 0)
         lane = bytes_hash(p->ordering_key, d->conf.seed) | 1;
     driver_feed(d, &(struct relay_event) {
         .kind = EV_DELIVERY, .lease = id, .reason = judge(d, p), .lane = lane, .until_us = until_us,
@@ -87,6 +87,7 @@ static void on_properties(void *ctx, bool exactly_once, bool ordered)
     struct driver *d = ctx;
     d->facts.exactly_once = exactly_once;
     d->facts.ordered = ordered;
+    driver_set_policy(d, &d->policy[d->policies % 2]);
 }
 
 /* The stream's state is what the subscription's breaker lives on: told unasked, and as a probe's answer. */

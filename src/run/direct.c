@@ -34,8 +34,6 @@ struct direct {
     struct loop_timer deadline;     /* of the phase */
     struct loop_timer stats, storm, quiet;
     struct auth_watcher first_token;
-    struct relay_policy reloaded[2];    /* in turn: the engine reads one while the other is written */
-    unsigned reloads;
     enum phase phase;
     enum direct_end end;
     struct err *err;
@@ -92,12 +90,11 @@ static void reload(struct direct *d)
     size_t count = config_restart_keys(before, after, names, ARRAY_LEN(names));
     for (size_t i = 0; i < count; i++)
         LOG(d->a.log, CONFIG_NEEDS_RESTART, LOG_NAME_STR("key", names[i]));
-    struct relay_policy *policy = &d->reloaded[d->reloads++ % 2];
-    *policy = run_policy(after, &d->a.facts);
+    struct relay_policy policy = run_policy(after, &d->a.facts);
     /* Pools were made for the start's sizes. */
-    policy->deliveries_max = MIN(policy->deliveries_max, d->a.policy.deliveries_max);
-    policy->jobs_max = MIN(policy->jobs_max, d->a.policy.jobs_max);
-    driver_set_policy(d->a.driver, policy);
+    policy.deliveries_max = MIN(policy.deliveries_max, d->a.policy.deliveries_max);
+    policy.jobs_max = MIN(policy.jobs_max, d->a.policy.jobs_max);
+    driver_set_policy(d->a.driver, &policy);
     if (opt_int(before->values, OPT_log_level) != opt_int(after->values, OPT_log_level))    /* else -v and -q stay */
         log_set_level(d->a.log, (enum log_severity) opt_int(after->values, OPT_log_level));
     log_set_per_message(d->a.log, after->log_per_message);
