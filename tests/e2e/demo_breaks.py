@@ -28,6 +28,5 @@ with story(), tempfile.TemporaryDirectory(prefix='hl7relay-e2e-') as folder:
     equal((code, ledger.get('lost'), ledger.get('leaked')), (4, 1, 0), '--break lose is found')
     code, ledger, _ = demo(folder, '--faults', 'off', '--break', 'alter')
     equal((code, ledger.get('altered'), ledger.get('unexpected')), (4, 1, 1), '--break alter is found')
-    for seed in range(3):    # each seed leaks in another form
-        code, ledger, _ = demo(folder, '--faults', 'off', '--break', 'leak', '--seed', str(40 + 3 * seed))
-        equal((code, ledger.get('leaked'), ledger.get('lost')), (4, 1, 0), '--break leak is found, form %d' % ((40 + 3 * seed) % 8))
+    code, ledger, _ = demo(folder, '--faults', 'off', '--break', 'leak', '--seed', '43')    # the seed chooses the form
+    equal((code, ledger.get('leaked'), ledger.get('lost')), (4, 1, 0), '--break leak is found')
