@@ -29,7 +29,7 @@ $(BUILD)/build.ninja: | setup
 	@mv $(BUILD).log $(BUILD)/setup.log
 
 build: setup $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) src/cmd/hl7relay
 	@ln -sfn $(BUILD)/src/cmd/hl7relay hl7relay
 
 demo: build
@@ -40,7 +40,7 @@ test: setup-test
 
 install: build
 	@meson configure $(BUILD) -Dprefix="$(prefix)"
-	@DESTDIR="$(DESTDIR)" meson install -C $(BUILD)
+	@DESTDIR="$(DESTDIR)" meson install --no-rebuild -C $(BUILD)
 
 tidy:
 	@tools/tidy
@@ -49,9 +49,11 @@ fuzz: setup-test
 	@tools/run-tests --only fuzz --fuzz-seconds $(SECONDS)
 
 sim: build
-	@SIM_SEEDS=$(SEEDS) meson test -C $(BUILD) --no-rebuild --suite sim --timeout-multiplier 100 -v
+	@SIM_SEEDS=$(SEEDS) meson test -C $(BUILD) --suite sim --timeout-multiplier 100 -v
 
 bench: setup-bench build
+	@ninja -C $(BUILD)
+	@ln -sfn src/cmd/hl7relay $(BUILD)/hl7relay
 	@bench/relay $(ARGS)
 
 asan: setup-test

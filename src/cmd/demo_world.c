@@ -15,12 +15,13 @@
 
 static const char marker[] = ".hl7relay-demo";
 
-/* A few of every hundred requests go wrong. A reset takes a whole connection with all that is under way on
- * it, so it is rarer. No lost acknowledgements here: each would cost a lease's length. */
+/* A few of every hundred requests go wrong. A disconnect takes a whole connection with all that is under way
+ * on it, so it is rarer. No lost acknowledgements here: each would cost a lease's length. */
 static const char fault_rules[] =
     "{\"rules\": [\n"
     "  \"get:429:p=0.03\", \"ingest:429:p=0.02\", \"get:503:p=0.02\", \"ingest:503:p=0.03\",\n"
-    "  \"get:reset:p=0.0005\", \"ingest:reset:p=0.0005\", \"ingest:lost:p=0.0005\", \"ingest:cut:p=0.0005\",\n"
+    "  \"get:reset:p=0.005\", \"ingest:reset:p=0.005\", \"stores:disconnect:p=0.0003\",\n"
+    "  \"ingest:lost:p=0.0005\", \"ingest:cut:p=0.0005\",\n"
     "  \"get:truncate:p=0.002\", \"get:html:p=0.002\", \"get:wrong_name:p=0.001\",\n"
     "  \"stores:slow:p=0.01,ms=20-120\", \"stream:duplicate:p=0.02\", \"stream:reorder:p=0.05\"\n"
     "]}\n";

@@ -13,7 +13,8 @@ COUNT = 6000    # more lines than the pipe and the ring hold
 
 with story(), W.World(durable=False) as w:
     w.furnish()
-    config = w.config(log={'format': 'json', 'level': 'debug'})
+    w.status_port = W.free_port()    # nobody can read it from the log
+    config = w.config(log={'format': 'json', 'level': 'debug'}, status_listen='127.0.0.1:%d' % w.status_port)
     stored = announce(w, generated(COUNT))
     reader, writer = os.pipe()
     process = subprocess.Popen([W.binary(), 'run', '--config_path', config], stdin=subprocess.DEVNULL, stdout=writer, stderr=writer,

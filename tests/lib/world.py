@@ -172,15 +172,13 @@ class World:
 
     def config(self, **more):
         """The Python pipeline's keys with local values, and what a test needs beside them."""
-        if self.status_port == 0:
-            self.status_port = free_port()
         config = {
             'project_id': 'p', 'region': 'us-central1', 'source_hl7v2_store': SOURCE, 'dest_hl7v2_store': DEST,
             'pubsub_subscription': SUBSCRIPTION,
             'pubsub_endpoint': 'http://127.0.0.1:%d' % self.port,
             'healthcare_endpoint': 'http://127.0.0.1:%d' % self.port,
             'dead_letter': {'sink': 'file://' + self.path('dead')},
-            'state_dir': self.path('state'), 'status_listen': '127.0.0.1:%d' % self.status_port,
+            'state_dir': self.path('state'), 'status_listen': '127.0.0.1:0',
             'log': {'format': 'json'},
         }
         for key, value in more.items():
@@ -201,7 +199,11 @@ class World:
     def _relay_lives(self):
         if not self.relay.is_running():
             raise tap.Failure('the relay ended: ' + self.relay.said()[-500:])
-        return self.page('/livez') is not None
+        for line in self.relay.said().split('\n')[:-1]:
+            if '"event":"status_listening"' in line:
+                self.status_port = json.loads(line)['port']
+                return self.page('/livez') is not None
+        return False
 
     def page(self, path):
         """A page of the status port as text; None: no answer, or not 200."""
