@@ -32,6 +32,8 @@ struct log {
     struct log_last last[LOG_LAST];
     size_t last_count;
     char *line;
+    us_t stamp_second;     /* that stamp was made for */
+    char stamp[28];
 };
 
 static const struct log_event_info events[] = {
@@ -49,6 +51,7 @@ static void say_folded(struct log *l, enum log_event event);
 static void remember(struct log *l, enum log_event event, us_t wall, const struct log_field *fields, size_t count);
 static struct log_line begin(struct log *l, enum log_event event, us_t wall, size_t max);
 static void end(struct log *l, struct log_line *o);
+static const char *stamp_of(struct log *l, us_t wall);
 static void write_event(struct log *l, enum log_event event, us_t wall, const struct log_field *fields, size_t count);
 
 const struct log_event_info *log_event_info(enum log_event event)
@@ -204,16 +207,14 @@ static struct log_line begin(struct log *l, enum log_event event, us_t wall, siz
 {
     const struct log_event_info *info = &events[event];
     struct log_line o = { .at = l->line, .max = max - LINE_TAIL, .json = l->conf.format == LOG_JSON };
-    char stamp[28];
-    l->conf.stamp(wall, stamp);
-    stamp[sizeof(stamp) - 1] = '\0';
+    const char *stamp = stamp_of(l, wall);
     if (o.json) {
         log_line_put_str(&o, "{\"severity\":\"");
         log_line_put_str(&o, severities[info->severity]);
         log_line_put_str(&o, "\",\"time\":\"");
         log_line_put_str(&o, stamp);
         log_line_put_str(&o, "\",\"message\":\"");
-        log_line_put_text(&o, bytes_str(info->sentence));
+        log_line_put_str(&o, info->sentence);    /* our own words, which need no escape: tested */
         log_line_put_str(&o, "\",\"event\":\"");
         log_line_put_str(&o, info->code);
         log_line_put_str(&o, "\"");
@@ -235,6 +236,21 @@ static struct log_line begin(struct log *l, enum log_event event, us_t wall, siz
     log_line_put_str(&o, "  event=");
     log_line_put_str(&o, info->code);
     return o;
+}
+
+/* Made once a second; the fraction is put in. */
+static const char *stamp_of(struct log *l, us_t wall)
+{
+    if (wall / US_PER_S != l->stamp_second || l->stamp[0] == '\0' || wall < 0) {
+        l->conf.stamp(wall, l->stamp);
+        l->stamp[sizeof(l->stamp) - 1] = '\0';
+        l->stamp_second = wall / US_PER_S;
+        return l->stamp;
+    }
+    uint64_t fraction = (uint64_t) (wall % US_PER_S);
+    for (unsigned i = 0; i < 6; i++, fraction /= 10)
+        l->stamp[25 - i] = (char) ('0' + fraction % 10);
+    return l->stamp;
 }
 
 static void end(struct log *l, struct log_line *o)

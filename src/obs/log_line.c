@@ -2,11 +2,15 @@
 
 #include "base/limits.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
+static const bool name_char[256] = {
+    ['a' ... 'z'] = true, ['A' ... 'Z'] = true, ['0' ... '9'] = true, ['/'] = true, ['_'] = true, ['-'] = true, ['.'] = true,
+    [':'] = true, ['='] = true, ['~'] = true, ['+'] = true, ['@'] = true, ['%'] = true, [','] = true, ['*'] = true, ['['] = true, [']'] = true,
+};
+
 static size_t utf8_len(struct bytes b);
-static bool is_name_char(char c);
+static void put_digits(struct log_line *o, bool negative, uint64_t n, unsigned places);
 static bool is_code(struct bytes b);
 static void put_value(struct log_line *o, const struct log_field *f);
 static void put_key(struct log_line *o, const char *key);
@@ -29,18 +33,29 @@ void log_line_put_str(struct log_line *o, const char *s)
 
 void log_line_put_int(struct log_line *o, int64_t n)
 {
-    char digits[24];
-    int len = snprintf(digits, sizeof(digits), "%" PRId64, n);
-    log_line_put(o, bytes_of(digits, (size_t) len));
+    put_digits(o, n < 0, n < 0 ? 0 - (uint64_t) n : (uint64_t) n, 0);
 }
 
 void log_line_put_us(struct log_line *o, us_t us)
 {
-    char digits[40];
-    const char *sign = us < 0 ? "-" : "";
-    uint64_t n = us < 0 ? 0 - (uint64_t) us : (uint64_t) us;
-    int len = snprintf(digits, sizeof(digits), "%s%" PRIu64 ".%06" PRIu64, sign, n / 1000000, n % 1000000);
-    log_line_put(o, bytes_of(digits, (size_t) len));
+    put_digits(o, us < 0, us < 0 ? 0 - (uint64_t) us : (uint64_t) us, 6);
+}
+
+/* n with its last `places` digits behind a point. Written back to front: a line has many of them. */
+static void put_digits(struct log_line *o, bool negative, uint64_t n, unsigned places)
+{
+    char digits[32], *at = digits + sizeof(digits);
+    for (unsigned i = 0; i < places; i++, n /= 10)
+        *--at = (char) ('0' + n % 10);
+    if (places > 0)
+        *--at = '.';
+    do {
+        *--at = (char) ('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    if (negative)
+        *--at = '-';
+    log_line_put(o, bytes_of(at, (size_t) (digits + sizeof(digits) - at)));
 }
 
 void log_line_put_text(struct log_line *o, struct bytes b)
@@ -70,15 +85,14 @@ void log_line_put_text(struct log_line *o, struct bytes b)
 
 void log_line_put_name(struct log_line *o, struct bytes b)
 {
-    char clean[128];
     b = bytes_sub(b, 0, LIMIT_NAME_LEN);
-    while (b.len > 0) {
-        size_t n = MIN(b.len, sizeof(clean));
-        for (size_t i = 0; i < n; i++)
-            clean[i] = is_name_char(b.ptr[i]) ? b.ptr[i] : '?';
-        log_line_put(o, bytes_of(clean, n));
-        b = bytes_sub(b, n, b.len);
+    if (o->full || b.len > o->max - o->len) {
+        o->full = true;
+        return;
     }
+    for (size_t i = 0; i < b.len; i++)
+        o->at[o->len + i] = name_char[(unsigned char) b.ptr[i]] ? b.ptr[i] : '?';
+    o->len += b.len;
 }
 
 void log_line_field(struct log_line *o, const struct log_field *f)
@@ -151,16 +165,10 @@ static void put_key(struct log_line *o, const char *key)
     log_line_put_str(o, o->json ? "\":" : "=");
 }
 
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           (c != '\0' && strchr("/_-.:=~+@%,*[]", c) != NULL);
-}
-
 static bool is_code(struct bytes b)
 {
     for (size_t i = 0; i < b.len; i++)
-        if (!is_name_char(b.ptr[i]))
+        if (!name_char[(unsigned char) b.ptr[i]])
             return false;
     return b.len > 0 && b.len <= 64;
 }

@@ -74,6 +74,24 @@ static void json_line_has_cloud_loggings_fields(void **state UNUSED)
     log_free(l);
 }
 
+/* Stamps are made once a second and mended within it. */
+static void every_line_has_its_own_time(void **state UNUSED)
+{
+    struct log *l = make(LOG_JSON, 0);
+    static const us_t steps[] = { 0, 1, 999998, 1, 123456, 3 * US_PER_S, -2 * US_PER_S };
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        now_us += steps[i];
+        LOG(l, STATS, LOG_INT("low", INT64_MIN), LOG_INT("high", INT64_MAX), LOG_US("t", -1500001));
+        CLEANUP(buf_fini) struct buf text = { 0 };
+        char want[CLOCK_RFC3339_LEN];
+        drain(l, &text);
+        clock_rfc3339(now_us, want);
+        assert_memory_equal(strstr(buf_str(&text), "\"time\":\"") + 8, want, CLOCK_RFC3339_LEN - 1);
+        assert_non_null(strstr(buf_str(&text), "\"low\":-9223372036854775808,\"high\":9223372036854775807,\"t\":-1.500001"));
+    }
+    log_free(l);
+}
+
 static void human_line(void **state UNUSED)
 {
     struct log *l = make(LOG_HUMAN, 0);
@@ -253,6 +271,7 @@ static void every_code_is_a_word_and_unique(void **state UNUSED)
 {
     for (unsigned a = 0; a < LOG_EVENTS; a++) {
         const char *code = log_event_info(a)->code;
+        assert_true(strpbrk(log_event_info(a)->sentence, "\"\\\n") == NULL);
         assert_true(strlen(code) <= 32 && strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(code));
         for (unsigned b = 0; b < a; b++)
             assert_string_not_equal(code, log_event_info(b)->code);
@@ -263,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_line_has_cloud_loggings_fields),
+        cmocka_unit_test(every_line_has_its_own_time),
         cmocka_unit_test(human_line),
         cmocka_unit_test(names_and_codes_are_cleaned),
         cmocka_unit_test(any_bytes_give_valid_json),
