@@ -15,6 +15,11 @@ static void show_summary(const struct config *c, struct buf *out);
 static void show_summary_json(const struct config *c, struct buf *out);
 static void show_faults_json(const struct conf_faults *faults, struct buf *out);
 
+static const char *env(const char *name)
+{
+    return getenv(name);
+}
+
 int cmd_check(const struct invocation *in)
 {
     bool json = opt_bool(in->values, OPT_json);
@@ -25,7 +30,7 @@ int cmd_check(const struct invocation *in)
         return CMD_EXIT_OK;
     }
     const struct conf_input input = {
-        .flags = in->values, .env = (const char *(*) (const char *)) getenv, .wall_us = clock_wall(), .parse_time = clock_parse_rfc3339
+        .flags = in->values, .env = env, .wall_us = clock_wall(), .parse_time = clock_parse_rfc3339
     };
     struct conf_faults faults;
     struct config *c = config_load(&input, &faults, NULL);

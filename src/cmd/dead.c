@@ -61,6 +61,11 @@ int cmd_dead(const struct invocation *in)
     return code;
 }
 
+static const char *env(const char *name)
+{
+    return getenv(name);
+}
+
 static int open_work(struct dead_work *w)
 {
     w->dir = opt_str(w->in->values, OPT_dir);
@@ -70,7 +75,7 @@ static int open_work(struct dead_work *w)
     }
     if (w->dir[0] != '\0' && opt_str(w->in->values, OPT_config_path)[0] == '\0')
         return CMD_EXIT_OK;
-    const struct conf_input input = { .flags = w->in->values, .env = (const char *(*) (const char *)) getenv, .wall_us = clock_wall(),
+    const struct conf_input input = { .flags = w->in->values, .env = env, .wall_us = clock_wall(),
                                       .parse_time = clock_parse_rfc3339 };
     struct conf_faults faults;
     w->config = config_load(&input, &faults, NULL);
@@ -174,6 +179,7 @@ static const char *advice(const char *reason)
         { "decode_error", "the notification cannot be read; a replay does not help" },
         { "source_not_found", "the message was deleted at the source; a replay helps only where it is there again" },
         { "source_gone", "the message was removed at the source; a replay does not help" },
+        { "source_refused", "the source refuses to give this one message: look at it there, then replay" },
         { "bad_source_payload", "look at the message in the source store; replay when it is mended" },
         { "too_large", "larger than HL7v2 stores take; a replay does not help" },
         { "dest_nack", "the destination refused the message: look at its parser configuration, then replay" },

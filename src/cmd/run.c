@@ -16,7 +16,7 @@ static const char *env(const char *name)
 static struct config *load(const struct invocation *in, struct conf_faults *faults, struct err *err)
 {
     return config_load(&(struct conf_input) {
-        .flags = in->values, .env = env, .environ_all = environ, .wall_us = clock_wall(),
+        .flags = in->values, .env = env, .wall_us = clock_wall(),
         .parse_time = clock_parse_rfc3339,
     }, faults, err);
 }

@@ -111,7 +111,6 @@ struct conf_input {
     const struct opt_values *flags;          /* may be NULL; from opt_parse_args */
     const char *path;                        /* NULL: the flags' config_path */
     const char *(*env)(const char *name);    /* getenv; NULL: no environment */
-    char *const *environ_all;                /* NULL-terminated "NAME=value"; may be NULL */
     us_t wall_us;                            /* for phi_logging_until */
     bool (*parse_time)(const char *s, size_t len, us_t *ret_wall_us);    /* clock_parse_rfc3339 */
 };

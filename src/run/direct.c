@@ -230,6 +230,8 @@ static void log_notes(struct direct *d)
         const struct conf_note *n = &c->notes[i];
         if (n->kind == CONF_NOTE_NO_EFFECT)
             LOG(d->a.log, KEY_NO_EFFECT, LOG_NAME_STR("key", n->key));
+        else if (n->kind == CONF_NOTE_PHI_ENDED)
+            LOG(d->a.log, PHI_LOGGING_ENDED);
         else
             LOG(d->a.log, DEFAULT_DIFFERS, LOG_NAME_STR("key", n->key), LOG_NAME_STR("page", "docs/MIGRATING.md"));
     }

@@ -61,6 +61,26 @@ static void what_is_not_ready_is_named(void **state UNUSED)
     metrics_free(m);
 }
 
+/* admin/ may not include relay/: a notice without advice is found here. */
+static void every_notice_has_advice(void **state UNUSED)
+{
+    static const char *const codes[] = {
+#define NOTICE(name, text) #name,
+#include "relay/notice.def"
+#undef NOTICE
+    };
+    struct metrics *m = metrics_make();
+    for (size_t i = 0; i < ARRAY_LEN(codes); i++) {
+        struct admin_view v = view(m);
+        CLEANUP(buf_fini) struct buf text = { 0 };
+        notice(&v, codes[i], "something");
+        admin_view_advice(&v, &text);
+        if (strncmp(buf_str(&text), "nothing", 7) == 0 && strcmp(codes[i], "TARGET_HELD") != 0)
+            fail_msg("%s has no advice in admin_view.c", codes[i]);
+    }
+    metrics_free(m);
+}
+
 static void the_page_is_small_plain_and_escaped(void **state UNUSED)
 {
     struct metrics *m = metrics_make();
@@ -152,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verdicts),
         cmocka_unit_test(what_is_not_ready_is_named),
+        cmocka_unit_test(every_notice_has_advice),
         cmocka_unit_test(the_page_is_small_plain_and_escaped),
         cmocka_unit_test(status_json_is_json),
         cmocka_unit_test(the_block_keeps_the_width),
