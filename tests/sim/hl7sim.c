@@ -4,6 +4,7 @@
  *   hl7sim --seed N [--seeds COUNT] [--mutant NAME] [--verbose]
  *   hl7sim --mutants [--seeds COUNT]      each planted bug must be caught
  *   hl7sim --twice ...                    each seed twice: the same actions
+ *   hl7sim --load                         requests a message at error rates, recovery after an outage
  */
 #include "sim.h"
 
@@ -25,7 +26,7 @@ static const struct {
 #undef MUTANT_ROW
 };
 
-static void finish(struct sim *s)
+void sim_finish(struct sim *s)
 {
     for (uint32_t i = 0; i < SIM_RELAYS; i++)
         sim_relay_stop(s, i);
@@ -51,7 +52,7 @@ static us_t patience(const struct sim *s)
     return us;
 }
 
-static void run(struct sim *s)
+void sim_run_events(struct sim *s)
 {
     us_t until_us = s->plan.calm_us + patience(s);
     bool fillers = false;
@@ -107,19 +108,19 @@ struct sim_result sim_run(uint64_t seed, bool verbose)
     us_t began_us = s.now_us;
     for (uint32_t i = 0; i < s.plan.relays; i++)
         sim_relay_start(&s, i);
-    run(&s);
+    sim_run_events(&s);
     if (verbose)
         show(&s);
     struct sim_result result = { .failed = s.failed, .hash = s.hash, .steps = s.steps,
                                  .messages = s.messages_len, .took_us = s.now_us - began_us };
     memcpy(result.failure, s.failure, sizeof(result.failure));
-    finish(&s);
+    sim_finish(&s);
     return result;
 }
 
 struct options {
     uint64_t seed, seeds;
-    bool verbose, twice, all_mutants;
+    bool verbose, twice, all_mutants, load;
 };
 
 static void complain(uint64_t seed, const char *failure)
@@ -209,6 +210,8 @@ int main(int argc, char **argv)
             o.twice = true;
         else if (strcmp(argv[i], "--mutants") == 0)
             o.all_mutants = true;
+        else if (strcmp(argv[i], "--load") == 0)
+            o.load = true;
         else if (strcmp(argv[i], "--seed") == 0)
             ok = take_number(value, &o.seed), i++;
         else if (strcmp(argv[i], "--seeds") == 0)
@@ -219,10 +222,13 @@ int main(int argc, char **argv)
             ok = false;
         if (!ok) {
             fprintf(stderr, "usage: hl7sim --seed N [--seeds COUNT] [--mutant NAME] [--twice] [--verbose]\n"
-                            "       hl7sim --mutants [--seeds COUNT]\n");
+                            "       hl7sim --mutants [--seeds COUNT]\n"
+                            "       hl7sim --load\n");
             return 64;
         }
     }
+    if (o.load)
+        return sim_load(0) && sim_load(0.1) && sim_load(0.3) && sim_load(0.5) && sim_outage() ? 0 : 1;
     if (o.seeds == 0)
         o.seeds = o.all_mutants ? 1000 : 1;
     return (o.all_mutants ? run_mutants(&o) : run_seeds(&o)) ? 0 : 1;

@@ -186,8 +186,16 @@ struct sim_result {
 };
 struct sim_result sim_run(uint64_t seed, bool verbose);
 
+/* sim_load.c: measured, not seeded: requests a message at an error rate (I9), recovery after an outage. */
+bool sim_load(double share);
+bool sim_outage(void);
+void sim_run_events(struct sim *s);
+void sim_finish(struct sim *s);
+
 /* sim_plan.c */
 void sim_plan_make(struct sim *s);
+/* One relay, default policy, messages spread evenly, one fault at source and destination. */
+void sim_plan_plain(struct sim *s, uint32_t messages, us_t spread_us, struct sim_fault fault);
 uint32_t sim_plan_message(struct sim *s, enum sim_kind kind, us_t at_us);
 const char *sim_kind_name(enum sim_kind kind);
 

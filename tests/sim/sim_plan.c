@@ -187,3 +187,23 @@ void sim_plan_make(struct sim *s)
         sim_plan_message(s, chance(s, 0.5) ? KIND_POISON_FETCH : KIND_POISON_INGEST, s->now_us);
     s->newest_token = s->oldest_good_token = 1;
 }
+
+void sim_plan_plain(struct sim *s, uint32_t messages, us_t spread_us, struct sim_fault fault)
+{
+    struct sim_plan *p = &s->plan;
+    rnd_seed(&s->rnd, s->seed);
+    s->now_us = 1000000 * US_PER_S;
+    *p = (struct sim_plan) { .relays = 1, .messages = messages, .spread_us = spread_us,
+                             .latency_us = 100 * US_PER_MS, .ack_deadline_us = 60 * US_PER_S, .faults = 2 };
+    p->calm_us = s->now_us + 4 * 3600 * US_PER_S;
+    p->policy = relay_policy_default();
+    p->policy.sink = true;
+    for (uint32_t i = 0; i < 2; i++) {
+        p->fault[i] = fault;
+        p->fault[i].target = i == 0 ? AT_SOURCE : AT_DEST;
+        p->fault[i].from_us += s->now_us;
+        p->fault[i].to_us += s->now_us;
+    }
+    for (uint32_t i = 0; i < messages; i++)
+        sim_plan_message(s, KIND_GOOD, s->now_us + spread_us * i / messages);
+}

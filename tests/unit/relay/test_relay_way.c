@@ -72,6 +72,8 @@ static void refused_names_are_buried_without_a_call(void **state)
         rig_deliver_as(&g, (struct relay_event) { .name = BYTES_LIT("junk"), .reason = refused[i] });
         struct relay_action bury = rig_want_attempt(&g, OP_BURY);
         assert_int_equal(rig_count(&g, ACT_ATTEMPT), 1);
+        assert_int_equal(bury.lease.gen, 1);    /* the notification's, and when it came */
+        assert_int_equal(bury.first_us, g.now);
         assert_int_equal(bury.outcome, OUTCOME_DEAD);
         assert_int_equal(bury.reason, refused[i]);
         assert_int_equal(bury.stage, OP_BURY);
