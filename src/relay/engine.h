@@ -136,7 +136,7 @@ struct job {
     uint64_t reserved, want;
 
     /* failures */
-    uint32_t attempts, counted, row, gone_tries, payload_tries;
+    uint32_t attempts, counted, row, gone_tries, payload_tries, stale_tokens;
     us_t first_us, first_counted_us;
     enum relay_reason reason;
     enum relay_outcome buried_as;

@@ -10,7 +10,7 @@ enum {
     NOTICE_NONE = RELAY_NOTICES
 };
 
-enum { PROOFS = 2 };    /* see prove.c */
+enum { PROOFS = 2 /* see prove.c */, STALE_TOKENS = 3 };
 static const us_t alone_recheck_us = 5 * US_PER_MIN;
 
 static const struct verdict_row table[] = {
@@ -84,8 +84,14 @@ static void token_refused(struct relay *r, struct job *job, const struct relay_a
     bool fault = false;
     enum relay_target target = job->target;
     if (relay_bearer_refused(r, target, answer->token_gen, &fault)) {
-        relay_job_ready(r, job);
-    } else if (fault) {
+        /* A straggler. Once is the rule; a driver that names other tokens than it sends must not spin. */
+        fault = ++job->stale_tokens > STALE_TOKENS;
+        if (!fault) {
+            relay_job_ready(r, job);
+            return;
+        }
+    }
+    if (fault) {
         relay_retry_fault(r, job, answer);
     } else {
         relay_job_ready(r, job);    /* the target waits for its token: HELD */

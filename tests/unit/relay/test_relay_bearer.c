@@ -113,6 +113,25 @@ static void a_fresh_token_refused_is_a_system_fault(void **state UNUSED)
     rig_end(&g);
 }
 
+/* A driver that answers with a generation it never told of: held like any fault, not repeated at once for ever. */
+static void a_token_nobody_told_of_does_not_spin(void **state UNUSED)
+{
+    start_with_tokens(64);
+    rig_deliver_as(&g, (struct relay_event) { .name = BYTES_LIT("junk"), .reason = REASON_BAD_PATH });
+    uint32_t attempts_made = 0;
+    while (rig_attempt(&g, OP_BURY) != NULL) {
+        struct relay_event ev = rig_answer(rig_attempt(&g, OP_BURY), ERR_UNAUTHENTICATED);
+        ev.answer.token_gen = 5;
+        rig_feed(&g, ev);
+        assert_true(++attempts_made < 10);
+    }
+    assert_int_equal(rig_stats(&g).held, 1);
+    assert_int_equal(rig_stats(&g).target[AT_SINK].faults, 1);
+    rig_pass(&g, 60 * US_PER_S);
+    assert_non_null(rig_attempt(&g, OP_BURY));
+    rig_end(&g);
+}
+
 static void a_held_job_whose_lease_is_lost_is_never_started(void **state UNUSED)
 {
     start_with_tokens(64);
@@ -133,6 +152,7 @@ int main(void)
         cmocka_unit_test(nothing_is_sent_without_a_token),
         cmocka_unit_test(eight_thousand_refusals_make_one_refresh),
         cmocka_unit_test(a_fresh_token_refused_is_a_system_fault),
+        cmocka_unit_test(a_token_nobody_told_of_does_not_spin),
         cmocka_unit_test(a_held_job_whose_lease_is_lost_is_never_started),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
