@@ -119,8 +119,10 @@ static void finish_without_status(struct grpc_call *c)
     if (c->http == 200 && c->is_grpc)
         err_set(&err, ERR_PROTOCOL, "%s: the answer ended without a gRPC status", c->method);
     else
-        err_set(&err, is_ours ? class : ERR_NOT_API, "%s: HTTP status %u and no gRPC status: the answer is not the "
-                "service's own; look at proxies in between", c->method, c->http);
+        err_set(&err, is_ours ? class : ERR_NOT_API,
+                "%s: HTTP status %u and no gRPC status: the answer is not the "
+                "service's own; look at proxies in between",
+                c->method, c->http);
     err.reach = ANSWERED;
     finish(c, &err, code);
 }
@@ -200,7 +202,8 @@ static void on_trailers(void *ctx, struct net_headers h)
 static bool take_message(struct grpc_call *c, struct bytes message, bool compressed)
 {
     if (compressed) {
-        give_up(c, ERR_PROTOCOL, GRPC_INTERNAL, "the far side sent a compressed message that nobody asked for");
+        give_up(c, ERR_PROTOCOL, GRPC_INTERNAL,
+                "the far side sent a compressed message that nobody asked for");
         return false;
     }
     if (c->unary && c->messages == 1) {
@@ -230,7 +233,8 @@ static void read_messages(struct grpc_call *c, struct bytes data)
             give_up(c, ERR_PROTOCOL, GRPC_INTERNAL, "the far side broke the rules of gRPC framing");
             return;
         case GRPC_FRAMING_TOO_LARGE:
-            give_up(c, ERR_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED, "a message is larger than the limit for this method");
+            give_up(c, ERR_TOO_LARGE, GRPC_RESOURCE_EXHAUSTED,
+                    "a message is larger than the limit for this method");
             return;
         }
     }
@@ -262,8 +266,8 @@ static void write_timeout(us_t left_us, char *out, size_t len)
         snprintf(out, len, "%um", (unsigned) ms);
 }
 
-static size_t write_headers(const struct grpc_call *c, const struct grpc_call_conf *conf, struct net_header *h,
-                            struct buf *authorization, char timeout[16])
+static size_t write_headers(const struct grpc_call *c, const struct grpc_call_conf *conf,
+                            struct net_header *h, struct buf *authorization, char timeout[16])
 {
     size_t n = 0;
     h[n++] = (struct net_header) { BYTES_LIT("te"), BYTES_LIT("trailers") };
@@ -291,25 +295,35 @@ static void on_refusal(struct loop_task *t)
     finish(c, &c->err, GRPC_UNAUTHENTICATED);
 }
 
-static struct grpc_call *start(struct h2_pool *p, const struct grpc_call_conf *conf, bool unary, struct bytes request,
-                               const struct grpc_call_events *events, void *ctx)
+static struct grpc_call *start(struct h2_pool *p, const struct grpc_call_conf *conf, bool unary,
+                               struct bytes request, const struct grpc_call_events *events, void *ctx)
 {
     CHECK(events->on_done != NULL && conf->message_max > 0);
     struct grpc_call *c = mem_alloc(sizeof(*c));
-    *c = (struct grpc_call) { .magic = GRPC_CALL_MAGIC, .pool = p, .events = *events, .ctx = ctx, .unary = unary,
-                              .refusal.fn = on_refusal, .framing.message_max = conf->message_max };
+    *c = (struct grpc_call) { .magic = GRPC_CALL_MAGIC,
+                            .pool = p,
+                            .events = *events,
+                            .ctx = ctx,
+                            .unary = unary,
+                            .refusal.fn = on_refusal,
+                            .framing.message_max = conf->message_max };
     snprintf(c->method, sizeof(c->method), "%s", conf->method);
     if (conf->token.len > 0 && !h2_pool_is_encrypted(p)) {
-        FAIL(&c->err, CONFIG, "%s: credentials are never sent in the clear; use https, or an endpoint without "
-             "credentials", c->method);
+        FAIL(&c->err, CONFIG,
+             "%s: credentials are never sent in the clear; use https, or an endpoint without "
+             "credentials",
+             c->method);
         loop_task_post(h2_pool_loop(p), &c->refusal);
         return c;
     }
     char timeout[16];
     struct net_header headers[H2_REQUEST_HEADERS];
     CLEANUP(buf_fini) struct buf authorization = { 0 };
-    struct h2_request req = { .method = "POST", .path = bytes_str(conf->method), .headers = headers, .stream = !unary,
-                              .deadline_us = conf->deadline_us };
+    struct h2_request req = { .method = "POST",
+                             .path = bytes_str(conf->method),
+                             .headers = headers,
+                             .stream = !unary,
+                             .deadline_us = conf->deadline_us };
     req.headers_count = write_headers(c, conf, headers, &authorization, timeout);
     if (unary) {
         char prefix[GRPC_PREFIX_LEN];

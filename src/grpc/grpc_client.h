@@ -13,7 +13,7 @@
 struct grpc_call;
 
 struct grpc_result {
-    struct err err;             /* OK, or why: by grpc_code_class() when a status came, else the transport's own.
+    struct err err;             /* OK, or why: by grpc_code_class() if a status came, else the transport's.
                                    wait_us: RetryInfo. text holds method and code, never grpc-message */
     enum grpc_code code;
     struct bytes message;       /* grpc-message, decoded; lives until the callback returns; not for logs */
@@ -29,7 +29,7 @@ struct grpc_call_events {
 
 struct grpc_call_conf {
     const char *method;                /* "/google.pubsub.v1.Subscriber/StreamingPull" */
-    struct bytes token;                /* bearer; empty: none. On cleartext pools the call is refused, nothing is sent */
+    struct bytes token;                /* bearer; empty: none. Over cleartext the call is refused, not sent */
     struct bytes routing;              /* x-goog-request-params value, or empty */
     struct bytes quota_project;        /* x-goog-user-project, or empty */
     us_t deadline_us;                  /* loop time; US_NEVER: none. Sent as grpc-timeout too */

@@ -4,7 +4,8 @@
 
 /* Field numbers: Status.details 3, Any.type_url 1, Any.value 2, RetryInfo.retry_delay 1, Duration.seconds 1,
  * Duration.nanos 2. Read by hand: two fields of one message are not worth generated code. */
-enum { STATUS_DETAILS = 3, ANY_TYPE_URL = 1, ANY_VALUE = 2, RETRY_DELAY = 1, DURATION_SECONDS = 1, DURATION_NANOS = 2 };
+enum { STATUS_DETAILS = 3, ANY_TYPE_URL = 1, ANY_VALUE = 2, RETRY_DELAY = 1 };
+enum { DURATION_SECONDS = 1, DURATION_NANOS = 2 };
 
 enum wire { WIRE_VARINT = 0, WIRE_FIXED64 = 1, WIRE_BYTES = 2, WIRE_FIXED32 = 5 };
 

@@ -47,8 +47,8 @@ void clock_rfc3339(us_t wall_us, char out[CLOCK_RFC3339_LEN])
     time_t t = (time_t) second;
     struct tm tm;
     CHECK(gmtime_r(&t, &tm) != NULL);
-    snprintf(out, CLOCK_RFC3339_LEN, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned) (tm.tm_year + 1900) % 10000,
-             (unsigned) (tm.tm_mon + 1) % 100, (unsigned) tm.tm_mday % 100, (unsigned) tm.tm_hour % 100,
+    snprintf(out, CLOCK_RFC3339_LEN, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
+             (unsigned) (tm.tm_year + 1900) % 10000, (unsigned) (tm.tm_mon + 1) % 100, (unsigned) tm.tm_mday % 100, (unsigned) tm.tm_hour % 100,
              (unsigned) tm.tm_min % 100, (unsigned) tm.tm_sec % 100, (unsigned) us % 1000000);
 }
 

@@ -16,7 +16,7 @@ struct mailbox *mailbox_make(struct loop *l, size_t max, mailbox_fn *fn, void *c
 /* Must be empty, and nobody may post any more: join the threads that do, then mailbox_take() the
  * rest. Not from its own fn. */
 void mailbox_free(struct mailbox *m);
-bool mailbox_post(struct mailbox *m, void *mail) MUST_USE;    /* any thread; false: full, the mail stays the caller's */
+bool mailbox_post(struct mailbox *m, void *mail) MUST_USE;    /* any thread; false: full, still the caller's */
 void *mailbox_take(struct mailbox *m);                        /* the oldest mail, or NULL */
 
 #endif

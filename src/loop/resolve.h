@@ -15,7 +15,7 @@ enum { RESOLVE_ADDRESSES = 8 };
 struct resolve_answer {
     bool ok;
     uint32_t count;
-    struct sockaddr_storage address[RESOLVE_ADDRESSES];    /* families alternate, as the resolver orders them */
+    struct sockaddr_storage address[RESOLVE_ADDRESSES];    /* families alternate */
     socklen_t address_len[RESOLVE_ADDRESSES];
     struct err err;    /* class DNS when not ok */
 };

@@ -495,7 +495,7 @@ static struct conn *start(struct loop *l, int fd, const struct conn_events *even
     c->io = (struct loop_io) { .fd = fd, .fn = on_io };
     c->task.fn = on_task;
     c->reading = true;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));    /* we gather ourselves; not TCP: no matter */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); /* we gather ourselves; not TCP: no matter */
     loop_io_add(l, &c->io, LOOP_READ);
     loop_task_post(l, &c->task);
     return c;
@@ -532,7 +532,8 @@ void conn_want_read(struct conn *c, bool wanted)
     c->reading = wanted;
     update_wanted(c);
     /* What is on this side of the socket already rings no bell. */
-    if (wanted && c->ssl != NULL && c->state == OPEN && (SSL_has_pending(c->ssl) || c->held.len + c->wire.len > 0))
+    if (wanted && c->ssl != NULL && c->state == OPEN &&
+        (SSL_has_pending(c->ssl) || c->held.len + c->wire.len > 0))
         loop_task_post(c->loop, &c->task);
 }
 

@@ -154,7 +154,8 @@ static const struct host_port *first_hop(const struct dial *d)
 static void note_failure(struct dial *d, int error)
 {
     const struct host_port *at = first_hop(d);
-    FAIL(&d->err, REFUSED_CONNECT, "%s%s:%u could not be reached: %s; check the name, the port and the firewall",
+    FAIL(&d->err, REFUSED_CONNECT,
+         "%s%s:%u could not be reached: %s; check the name, the port and the firewall",
          d->via_proxy ? "proxy " : "", at->host, at->port, strerror(error));
 }
 
@@ -247,7 +248,8 @@ static void on_task(struct loop_task *t)
     finish(CONTAINER_OF(t, struct dial, task), -1);
 }
 
-struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_conf *conf, dial_fn *fn, void *ctx)
+struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_conf *conf, dial_fn *fn,
+                        void *ctx)
 {
     struct dial *d = mem_alloc(sizeof(*d));
     d->loop = l;

@@ -21,7 +21,8 @@ struct dial_conf {
 /* fd: connected, non-blocking, the callee's; or -1 and err. The dial is gone. */
 typedef void dial_fn(void *ctx, int fd, const struct err *err);
 
-struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_conf *conf, dial_fn *fn, void *ctx);
+struct dial *dial_start(struct loop *l, struct resolver *r, const struct dial_conf *conf, dial_fn *fn,
+                        void *ctx);
 void dial_cancel(struct dial *d);    /* fn will not be called; NULL: no effect */
 
 #endif

@@ -73,8 +73,8 @@ static us_t next_look(const struct h2_call *c)
     return MIN(c->deadline_us, since + c->slow_us);
 }
 
-struct h2_call *h2_call_start(struct h2_pool *p, const struct h2_request *req, const struct h2_call_events *events,
-                              void *ctx)
+struct h2_call *h2_call_start(struct h2_pool *p, const struct h2_request *req,
+                              const struct h2_call_events *events, void *ctx)
 {
     CHECK_MAGIC(p, H2_POOL_MAGIC);
     CHECK(events->on_done != NULL && req->headers_count <= H2_REQUEST_HEADERS);
@@ -95,8 +95,10 @@ struct h2_call *h2_call_start(struct h2_pool *p, const struct h2_request *req, c
     }
     buf_clear(&c->out);
     if (!copy_request(c, req)) {
-        FAIL(&p->refusal, INTERNAL, "a header field or the path of a request to %s holds a control character; "
-             "nothing was sent", p->host);
+        FAIL(&p->refusal, INTERNAL,
+             "a header field or the path of a request to %s holds a control character; "
+             "nothing was sent",
+             p->host);
         call_move(c, &p->refused);
     } else {
         call_move(c, &p->waiting);
@@ -108,8 +110,8 @@ struct h2_call *h2_call_start(struct h2_pool *p, const struct h2_request *req, c
 
 static void set_field(nghttp2_nv *nv, struct bytes name, struct bytes value)
 {
-    *nv = (nghttp2_nv) { (uint8_t *) (uintptr_t) name.ptr, (uint8_t *) (uintptr_t) value.ptr, name.len, value.len,
-                         NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE };
+    *nv = (nghttp2_nv) { (uint8_t *) (uintptr_t) name.ptr, (uint8_t *) (uintptr_t) value.ptr, name.len,
+                       value.len, NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE };
 }
 
 void h2_call_submit(struct h2_call *c, struct h2_session *s)
@@ -138,8 +140,8 @@ void h2_call_submit(struct h2_call *c, struct h2_session *s)
 
 /* ---- the body that we send -------------------------------------------- */
 
-ssize_t h2_call_read_body(nghttp2_session *ng UNUSED, int32_t stream_id UNUSED, uint8_t *buf UNUSED, size_t length,
-                       uint32_t *flags, nghttp2_data_source *source, void *user_data UNUSED)
+ssize_t h2_call_read_body(nghttp2_session *ng UNUSED, int32_t stream_id UNUSED, uint8_t *buf UNUSED,
+                          size_t length, uint32_t *flags, nghttp2_data_source *source, void *user_data UNUSED)
 {
     struct h2_call *c = source->ptr;
     CHECK_MAGIC(c, H2_CALL_MAGIC);
@@ -248,7 +250,8 @@ void h2_call_want(struct h2_call *c)
     if (!too_small && c->received < c->window)
         return;
     /* Known: what is missing of it. Unknown: the next step. */
-    uint64_t total = c->length != UINT64_MAX && c->length > c->window ? c->length : c->window + LIMIT_WANT_STEP;
+    uint64_t total =
+        c->length != UINT64_MAX && c->length > c->window ? c->length : c->window + LIMIT_WANT_STEP;
     c->asked = true;
     if (c->events.on_want != NULL)
         c->events.on_want(c->ctx, total);

@@ -135,15 +135,15 @@ void h2_call_finish(struct h2_call *c, const struct err *err, uint32_t h2_code);
 void h2_call_fail(struct h2_call *c, enum err_class class, const char *text, uint32_t h2_code);
 void h2_call_release(struct h2_call *c, uint32_t reset_code);    /* without a word */
 enum reach h2_call_reach(const struct h2_call *c);
-ssize_t h2_call_read_body(nghttp2_session *ng, int32_t stream_id, uint8_t *buf, size_t length, uint32_t *flags,
-                       nghttp2_data_source *source, void *user_data);
+ssize_t h2_call_read_body(nghttp2_session *ng, int32_t stream_id, uint8_t *buf, size_t length,
+                          uint32_t *flags, nghttp2_data_source *source, void *user_data);
 int h2_call_write_body(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t length,
                     nghttp2_data_source *source, void *user_data);
 void h2_call_want(struct h2_call *c);    /* tells on_want when the window is used up or too small */
 void h2_call_look(struct h2_call *c);    /* ends it when its time is over, else has it looked at again */
 
 /* h2_watch.c */
-void h2_pool_watch(struct h2_pool *p, struct h2_call *c, us_t at_us);    /* at most once at a time for a call */
+void h2_pool_watch(struct h2_pool *p, struct h2_call *c, us_t at_us); /* at most once at a time for a call */
 void h2_pool_watch_fini(struct h2_pool *p);
 void h2_pool_watch_init(struct h2_pool *p);
 

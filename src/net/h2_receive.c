@@ -37,8 +37,8 @@ static struct bytes rcbuf_bytes(nghttp2_rcbuf *ref)
     return bytes_of((const char *) v.base, v.len);
 }
 
-static int on_header(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
-                     uint8_t flags UNUSED, void *user_data)
+static int on_header(nghttp2_session *ng UNUSED, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                     nghttp2_rcbuf *value, uint8_t flags UNUSED, void *user_data)
 {
     struct h2_session *s = user_data;
     enum { FIELD_OVERHEAD = 32 };    /* RFC 9113, 6.5.2 */
@@ -194,7 +194,8 @@ static int on_frame_sent(nghttp2_session *ng, const nghttp2_frame *frame, void *
 {
     struct h2_session *s = user_data;
     /* nghttp2 says farewell to who breaks a rule; the connection ends with this flush. */
-    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR && s->err.class == ERR_OK)
+    if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR &&
+        s->err.class == ERR_OK)
         FAIL(&s->err, PROTOCOL, "%s: the far side broke the rules of HTTP/2 (%s)", s->pool->host,
              nghttp2_http2_strerror(frame->goaway.error_code));
     if (frame->hd.type != NGHTTP2_HEADERS)

@@ -162,7 +162,8 @@ static void look_after(struct h2_session *s)
         return;
     }
     if (s->ping_us > 0 && now >= s->ping_us + p->ping_wait_us) {
-        h2_session_fail(s, ERR_RESET, "no sign of life: a PING was not answered in time; the connection is given up");
+        h2_session_fail(s, ERR_RESET,
+                        "no sign of life: a PING was not answered in time; the connection is given up");
         end_if_over(s);
         return;
     }
@@ -193,8 +194,10 @@ static void on_timer(struct loop_timer *t)
         look_after(s);
         return;
     }
-    h2_session_fail(s, ERR_REFUSED_CONNECT, s->state == H2_DIALING ? "could not be reached in time; check the network and "
-                 "the firewall" : "did not finish its TLS and HTTP/2 greeting in time");
+    h2_session_fail(s, ERR_REFUSED_CONNECT,
+                    s->state == H2_DIALING ? "could not be reached in time; check the network and "
+                                             "the firewall"
+                                           : "did not finish its TLS and HTTP/2 greeting in time");
     end_if_over(s);
 }
 
@@ -223,7 +226,8 @@ static void on_open(void *ctx, bool h2)
     struct h2_session *s = ctx;
     struct h2_pool *p = s->pool;
     if (p->tls != NULL && !h2) {
-        h2_session_fail(s, ERR_PROTOCOL, "does not speak HTTP/2 (ALPN); is a proxy in between that breaks TLS open?");
+        h2_session_fail(s, ERR_PROTOCOL,
+                        "does not speak HTTP/2 (ALPN); is a proxy in between that breaks TLS open?");
         end_if_over(s);
         return;
     }
@@ -291,7 +295,8 @@ void h2_session_start(struct h2_pool *p)
     s->timer.fn = on_timer;
     list_init(&s->calls);
     list_push_back(&p->sessions, &s->link);
-    struct dial_conf conf = { .host = p->connect_to.host, .port = p->connect_to.port, .proxy = buf_str(&p->proxy) };
+    struct dial_conf conf = {
+        .host = p->connect_to.host, .port = p->connect_to.port, .proxy = buf_str(&p->proxy) };
     s->dial = dial_start(p->loop, p->resolver, &conf, on_dialed, s);
     loop_timer_set(p->loop, &s->timer, loop_now(p->loop) + p->connect_timeout_us);
 }

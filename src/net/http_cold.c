@@ -93,7 +93,8 @@ static size_t on_header(char *data, size_t one UNUSED, size_t len, void *ctx)
     return len;
 }
 
-static int on_progress(void *ctx, curl_off_t a UNUSED, curl_off_t b UNUSED, curl_off_t d UNUSED, curl_off_t e UNUSED)
+static int on_progress(void *ctx, curl_off_t a UNUSED, curl_off_t b UNUSED, curl_off_t d UNUSED,
+                       curl_off_t e UNUSED)
 {
     return atomic_load(&((struct http_cold_call *) ctx)->cancelled);
 }
@@ -182,9 +183,11 @@ static void judge(struct http_cold_call *c, CURLcode code)
         return;
     }
     if (c->too_large)
-        FAIL(&c->err, TOO_LARGE, "%s: the answer is larger than %zu bytes; is this the right host?", c->host, c->reply_max);
+        FAIL(&c->err, TOO_LARGE, "%s: the answer is larger than %zu bytes; is this the right host?", c->host,
+             c->reply_max);
     else if (tunnel != 0 && tunnel / 100 != 2)
-        FAIL(&c->err, PROXY, "%s: the proxy opened no tunnel (status %ld); check its credentials and its rules", c->host,
+        FAIL(&c->err, PROXY,
+             "%s: the proxy opened no tunnel (status %ld); check its credentials and its rules", c->host,
              tunnel);
     else
         err_set(&c->err, class_of(code), "%s: %s", c->host, curl_easy_strerror(code));
@@ -350,7 +353,8 @@ static bool read_url(struct http_cold_call *c, uint16_t *ret_port)
               curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
               curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
     uint64_t number = 0;
-    ok = ok && bytes_to_u64(bytes_str(port), &number) && number <= UINT16_MAX && strlen(host) < sizeof(c->host);
+    ok = ok && bytes_to_u64(bytes_str(port), &number) && number <= UINT16_MAX &&
+         strlen(host) < sizeof(c->host);
     struct bytes name = bytes_str(ok ? host : "the URL");
     if (bytes_starts(name, BYTES_LIT("[")))    /* IPv6 comes in brackets */
         name = bytes_sub(name, 1, name.len - 2);
@@ -366,7 +370,8 @@ static bool copy_headers(struct http_cold_call *c, const char *const *headers)
 {
     for (size_t i = 0; headers != NULL && headers[i] != NULL; i++) {
         if (!net_header_value_ok(bytes_str(headers[i])))
-            return FAIL(&c->err, INTERNAL, "%s: a header field holds a control character; nothing was sent", c->host);
+            return FAIL(&c->err, INTERNAL, "%s: a header field holds a control character; nothing was sent",
+                        c->host);
         c->headers = curl_slist_append(c->headers, headers[i]);
         CHECK(c->headers != NULL);
     }
@@ -380,7 +385,8 @@ static bool prepare(struct http_cold *h, struct http_cold_call *c, const struct 
 {
     uint16_t port = 0;
     if (!read_url(c, &port))
-        return FAIL(&c->err, CONFIG, "a URL that was configured or received is not valid; it must be http or https");
+        return FAIL(&c->err, CONFIG,
+                    "a URL that was configured or received is not valid; it must be http or https");
     TRY(copy_headers(c, req->headers));
     if (h->open >= LIMIT_COLD_CALLS)
         return FAIL(&c->err, INTERNAL, "%s: too many requests wait on the cold path", c->host);

@@ -18,8 +18,8 @@ static const char *environment(const char *upper, const char *lower)
 
 static bool is_local(const char *host)
 {
-    static const char *const names[] = { "localhost", "metadata.google.internal", "metadata", "169.254.169.254",
-                                         "fd20:ce::254" };
+    static const char *const names[] = { "localhost", "metadata.google.internal", "metadata",
+                                        "169.254.169.254", "fd20:ce::254" };
     struct bytes h = bytes_str(host);
     if (bytes_ends(h, BYTES_LIT(".")))
         h.len--;
@@ -147,7 +147,8 @@ bool proxy_parse(const char *url, struct proxy *ret_proxy, struct err *err)
     while (at > 0 && rest.ptr[at - 1] != '@')    /* the last one: a password may hold another */
         at--;
     if (at > 0 && !unescape(bytes_sub(rest, 0, at - 1), &user))
-        return FAIL(err, CONFIG, "the proxy's user or password has a %% that is no percent-encoding; write it %%25");
+        return FAIL(err, CONFIG,
+                    "the proxy's user or password has a %% that is no percent-encoding; write it %%25");
     if (!host_port_parse(bytes_sub(rest, at, rest.len), 80, &p.at))
         return FAIL(err, CONFIG, "the proxy's URL has no valid host and port; %s", shape);
     if (user.len > 0) {

@@ -82,13 +82,17 @@ static bool load_identity(SSL_CTX *ctx, const char *cert_file, const char *key_f
     char reason[128];
     if (SSL_CTX_use_certificate_chain_file(ctx, cert_file) != 1) {
         openssl_reason(reason, sizeof(reason));
-        return FAIL(err, CONFIG, "%s cannot be used as the server's certificate: %s; it must be a PEM file, the "
-                    "server's own certificate first", cert_file, reason);
+        return FAIL(err, CONFIG,
+                    "%s cannot be used as the server's certificate: %s; it must be a PEM file, the "
+                    "server's own certificate first",
+                    cert_file, reason);
     }
     if (SSL_CTX_use_PrivateKey_file(ctx, key_file, SSL_FILETYPE_PEM) != 1) {
         openssl_reason(reason, sizeof(reason));
-        return FAIL(err, CONFIG, "%s cannot be used as the server's key: %s; it must be the unencrypted PEM key "
-                    "of the certificate in %s", key_file, reason, cert_file);
+        return FAIL(err, CONFIG,
+                    "%s cannot be used as the server's key: %s; it must be the unencrypted PEM key "
+                    "of the certificate in %s",
+                    key_file, reason, cert_file);
     }
     return true;
 }
@@ -138,7 +142,8 @@ SSL *tls_begin(struct tls_context *t, const char *host, struct err *err)
     }
     /* An empty name would switch the check off. */
     if (host == NULL || host[0] == 0 || !expect_host(ssl, host)) {
-        FAIL(err, TLS, "there is no host name to check the certificate against; configure the endpoint by name");
+        FAIL(err, TLS,
+             "there is no host name to check the certificate against; configure the endpoint by name");
         ERR_clear_error();
         SSL_free(ssl);
         return NULL;
