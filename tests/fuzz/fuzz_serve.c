@@ -30,7 +30,7 @@ static void on_end(void *ctx)
     net_reply_end(ctx, &trailer, 1);
 }
 
-/* By the path's length: answered at once, never, in pieces, reset, cut. */
+/* By the path's length: answered at once, never, in pieces, reset, cut, broken off. */
 static void handle(void *ctx UNUSED, struct net_request *r)
 {
     static const struct net_request_events kept = { .on_gone = on_gone };
@@ -50,6 +50,11 @@ static void handle(void *ctx UNUSED, struct net_request *r)
         break;
     case 5:
         net_reply_cut_connection(r);
+        break;
+    case 6:
+        net_reply_begin(r, 200, NULL, 0);
+        net_reply_send(r, BYTES_LIT("half"));
+        net_reply_reset(r);
         break;
     default:
         net_reply_may_gzip(r);
