@@ -3,9 +3,6 @@
 #include "adapters/driver_parts.h"
 #include "base/mem.h"
 
-/* Actions taken at once; the engine's names in them live until the next take. */
-enum { TAKE_MAX = 256 };
-
 void driver_feed(struct driver *d, const struct relay_event *ev)
 {
     relay_feed(d->relay, ev, loop_now(d->conf.loop));
@@ -68,11 +65,10 @@ static void act(struct driver *d, const struct relay_action *a)
 static void on_task(struct loop_task *t)
 {
     struct driver *d = CONTAINER_OF(t, struct driver, task);
-    struct relay_action actions[TAKE_MAX];
     size_t count;
-    while ((count = relay_take(d->relay, actions, TAKE_MAX)) > 0) {
+    while ((count = relay_take(d->relay, d->actions, DRIVER_TAKE_MAX)) > 0) {
         for (size_t i = 0; i < count; i++)
-            act(d, &actions[i]);
+            act(d, &d->actions[i]);
         for (struct list_link *link; (link = list_pop_front(&d->late)) != NULL;) {
             struct attempt *at = CONTAINER_OF(link, struct attempt, late);
             driver_attempt_done(at, &at->late_answer);

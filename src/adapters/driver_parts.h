@@ -50,8 +50,12 @@ struct attempt {
     struct buf other_id;           /* id under which the destination says it stored the message */
 };
 
+/* Actions taken at once; the engine's names in them live until the next take. */
+enum { DRIVER_TAKE_MAX = 256 };
+
 struct driver {
     struct driver_conf conf;
+    struct relay_action actions[DRIVER_TAKE_MAX];    /* not on the stack: hardening would clear it each pass */
     struct relay *relay;
     struct relay_policy policy[2]; /* in turn: the engine reads one while the other is written */
     unsigned policies;
