@@ -296,6 +296,52 @@ static void many_deliveries_come_in_parts(void **state)
     assert_int_equal(pull_stream_stats(stream).deliveries, 600);
 }
 
+static struct pubsub_answer call_answer;
+
+static void on_reply(void *ctx, const struct pubsub_reply *r)
+{
+    (void) ctx;
+    call_answer = r->answer;
+}
+
+static void without_a_token_nothing_is_sent(void **state)
+{
+    static const struct pull_stream_events events = { on_deliveries, on_properties, on_state };
+    struct auth_conf auth = { .kind = AUTH_METADATA };
+    struct err err;
+    struct auth_source *source = auth_source_make(loop, (struct http_cold *) (void *) &err, &auth, &err);
+    struct pubsub_endpoint e = { .loop = loop, .auth = source };
+    struct pull_stream_conf conf = { .endpoint = e, .subscription = BYTES_LIT("s"), .lease_s = 60,
+                                     .outstanding_max = 10, .seed = 1 };
+    unsigned before = fake_calls;
+    (void) state;
+    struct pull_stream *s = pull_stream_make(&conf, &events, NULL);
+    pull_stream_flow(s, 10);
+    fake_pass(loop, 0);
+    assert_int_equal(state_now, PULL_FAULT);
+    assert_int_equal(why_now.class, ERR_UNAUTHENTICATED);
+    assert_int_equal(why_now.reach, NOT_SENT);
+    pubsub_call_start(&e, "/m", bytes_of(NULL, 0), bytes_of(NULL, 0), US_PER_S, on_reply, NULL);
+    assert_int_equal(call_answer.class, ERR_OK);
+    fake_pass(loop, 0);
+    assert_int_equal(call_answer.class, ERR_UNAUTHENTICATED);
+    assert_int_equal(call_answer.reach, NOT_SENT);
+    assert_int_equal(fake_calls, before);
+    auth_refresh(source, 0);
+    fake_cold_reply(200, "Google", "{\"access_token\":\"a\",\"expires_in\":1000}");
+    pull_stream_open_now(s);
+    fake_pass(loop, 0);
+    assert_int_equal(fake_calls, before + 1);
+    assert_int_equal(state_now, PULL_OPENING);
+    /* a 401 names the token it was sent with */
+    fake_end(fake_last(), GRPC_UNAUTHENTICATED, bytes_of(NULL, 0));
+    assert_int_equal(state_now, PULL_FAULT);
+    assert_int_equal(why_now.token_gen, 1);
+    pull_stream_free(s);
+    auth_source_free(source);
+    buf_fini(&fake_cold.body);
+}
+
 static void the_flow_decides(void **state)
 {
     struct pull_flow f = pull_flow_of(1000, 0);
@@ -333,7 +379,8 @@ int main(void)
         T(silence_after_a_ping_ends_it), T(it_backs_off_when_it_does_not_live), T(system_faults_wait_for_the_owner),
         T(a_fault_that_nobody_probes_is_looked_at_again), T(every_probe_is_answered),
         T(no_allowance_closes_it_and_some_opens_it), T(a_half_closed_stream_is_cut_in_the_end),
-        T(a_broken_reply_ends_it), T(many_deliveries_come_in_parts), cmocka_unit_test(the_flow_decides),
+        T(a_broken_reply_ends_it), T(many_deliveries_come_in_parts), T(without_a_token_nothing_is_sent),
+        cmocka_unit_test(the_flow_decides),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
