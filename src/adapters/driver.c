@@ -62,9 +62,8 @@ static void act(struct driver *d, const struct relay_action *a)
     }
 }
 
-static void on_task(struct loop_task *t)
+void driver_act(struct driver *d)
 {
-    struct driver *d = CONTAINER_OF(t, struct driver, task);
     size_t count;
     while ((count = relay_take(d->relay, d->actions, DRIVER_TAKE_MAX)) > 0) {
         for (size_t i = 0; i < count; i++)
@@ -79,6 +78,11 @@ static void on_task(struct loop_task *t)
         loop_timer_stop(d->conf.loop, &d->tick);
     else
         loop_timer_set(d->conf.loop, &d->tick, due);
+}
+
+static void on_task(struct loop_task *t)
+{
+    driver_act(CONTAINER_OF(t, struct driver, task));
 }
 
 static void on_tick(struct loop_timer *t)
@@ -174,7 +178,7 @@ bool driver_is_drained(const struct driver *d)
 
 void driver_flush(struct driver *d)
 {
-    on_task(&d->task);
+    driver_act(d);
     ack_batch_flush(d->acks);
 }
 

@@ -77,6 +77,8 @@ struct driver {
 
 /* driver.c */
 void driver_feed(struct driver *d, const struct relay_event *ev);
+/* Takes actions until there is none left. */
+void driver_act(struct driver *d);
 struct attempt *driver_attempt(struct driver *d, relay_id job);
 
 /* source_pubsub.c */

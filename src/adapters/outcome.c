@@ -187,6 +187,7 @@ void driver_publish_metrics(struct driver *d)
     struct metrics *m = d->conf.metrics;
     struct relay_stats s;
     struct driver_facts f;
+    driver_act(d);    /* else the gauges would be ahead of the counters, and the sum would not balance */
     relay_stats(d->relay, &s);
     driver_facts(d, &f);
     const struct relay_ledger *l = &s.ledger;
