@@ -6,7 +6,8 @@
  * with a body of its own (the message's number stands in its bytes), checks
  * every ingest for being that body, and ends when all are acknowledged.
  *
- *   bench_server --cert F --key F --count N --bytes B [--latency MIN_MS MAX_MS]
+ *   bench_server --cert F --key F --count N --bytes B [--latency-min-ms N --latency-max-ms N]
+ *                [--big-every N --big-bytes B]
  *
  * It prints its port, then, when all are acknowledged, one JSON line with what it
  * counted, and goes on until it is killed. With --count 0 it serves GET and POST
@@ -45,7 +46,8 @@ struct bench {
     uint32_t count, announced, acked, outstanding, outstanding_max;
     uint64_t gets, posts, wrong;
     us_t latency_min_us, latency_max_us;
-    struct buf data;               /* base64; DIGITS_AT holds 16 characters that carry the number */
+    struct buf data, big;          /* base64; DIGITS_AT holds 16 characters that carry the number */
+    uint32_t big_every;            /* every so manieth message is the big one; 0: none */
     struct buf ack;                /* base64 of an HL7 ACK */
     struct buf reply;
     struct grpc_stream *pull;
@@ -77,12 +79,19 @@ static const struct net_header json_header[] = {
     { { "content-type", 12 }, { "application/json; charset=UTF-8", 31 } },
 };
 
+static struct buf *data_of(struct bench *b, uint32_t number)
+{
+    struct buf *data = b->big_every > 0 && number % b->big_every == 0 ? &b->big : &b->data;
+    put_number(data->ptr + DIGITS_AT, number);
+    return data;
+}
+
 static void reply_get(struct bench *b, struct net_request *r, uint32_t number)
 {
-    put_number(b->data.ptr + DIGITS_AT, number);
+    const struct buf *data = data_of(b, number);
     buf_clear(&b->reply);
     buf_printf(&b->reply, "{\"name\":\"" STORE "src/messages/" ID_FORMAT "\",\"data\":\"", number);
-    buf_append(&b->reply, buf_bytes(&b->data));
+    buf_append(&b->reply, buf_bytes(data));
     buf_append_str(&b->reply, "\",\"createTime\":\"2026-01-01T00:00:00Z\",\"messageType\":\"ADT\"}");
     net_reply(r, 200, json_header, 1, buf_bytes(&b->reply));
 }
@@ -149,12 +158,12 @@ static void on_post(void *ctx, struct net_request *r)
     struct bytes body = net_request_body(r);
     static const struct bytes head = { "{\"message\":{\"data\":\"", 20 };
     uint32_t number = 0;
-    struct bytes data = bytes_sub(body, head.len, b->data.len);
     b->posts++;
-    bool right = bytes_starts(body, head) && data.len == b->data.len && get_number(data.ptr + DIGITS_AT, &number);
+    bool right = bytes_starts(body, head) && body.len > head.len + b->data.len &&
+                 get_number(body.ptr + head.len + DIGITS_AT, &number);
     if (right) {
-        put_number(b->data.ptr + DIGITS_AT, number);
-        right = bytes_eq(data, buf_bytes(&b->data));
+        const struct buf *data = data_of(b, number);
+        right = bytes_eq(bytes_sub(body, head.len, data->len), buf_bytes(data));
     }
     if (right && b->seen != NULL && number < b->count)
         b->seen[number] = 1;
@@ -272,21 +281,20 @@ static struct net_route route(void *ctx, const struct net_request *r)
     return (struct net_route) { NET_BUFFERED, LIMIT_REQUEST_BODY, is_get ? on_get : on_post, ctx };
 }
 
-static void make_bodies(struct bench *b, size_t message_bytes)
+static void make_body(size_t message_bytes, struct buf *out)
 {
     CLEANUP(buf_fini) struct buf raw = { 0 };
     buf_append_str(&raw, "MSH|^~\\&|A|B000000000000");    /* the number's digits are bytes 12..23 */
     while (raw.len < message_bytes)
         buf_append_char(&raw, (char) ('A' + raw.len % 26));
-    b64_encode(buf_bytes(&raw), &b->data);
-    b64_encode(BYTES_LIT("MSH|^~\\&|A|A|A|B|20260101000000||ACK|1|P|2.5\rMSA|AA|1"), &b->ack);
+    b64_encode(buf_bytes(&raw), out);
 }
 
 int main(int argc, char **argv)
 {
     struct bench b = { .outstanding_max = UINT32_MAX };
     const char *cert = NULL, *key = NULL;
-    size_t bytes = 2700;
+    size_t bytes = 2700, big_bytes = 2 << 20;
     struct err err;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--cert") == 0)
@@ -297,6 +305,10 @@ int main(int argc, char **argv)
             b.count = (uint32_t) strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--bytes") == 0)
             bytes = strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--big-every") == 0)
+            b.big_every = (uint32_t) strtoul(argv[i + 1], NULL, 10);
+        else if (strcmp(argv[i], "--big-bytes") == 0)
+            big_bytes = strtoul(argv[i + 1], NULL, 10);
         else if (strcmp(argv[i], "--latency-min-ms") == 0)
             b.latency_min_us = (us_t) strtoul(argv[i + 1], NULL, 10) * US_PER_MS;
         else if (strcmp(argv[i], "--latency-max-ms") == 0)
@@ -308,7 +320,9 @@ int main(int argc, char **argv)
         { "/google.pubsub.v1.Subscriber/ModifyAckDeadline", false, on_extend, NULL },
     };
     rnd_seed(&b.rnd, 1);
-    make_bodies(&b, bytes);
+    make_body(bytes, &b.data);
+    make_body(big_bytes, &b.big);
+    b64_encode(BYTES_LIT("MSH|^~\\&|A|A|A|B|20260101000000||ACK|1|P|2.5\rMSA|AA|1"), &b.ack);
     b.seen = b.count > 0 ? mem_alloc(b.count) : NULL;
     b.loop = loop_make(&err);
     struct tls_context *tls = cert != NULL ? tls_server_make(cert, key, &err) : NULL;

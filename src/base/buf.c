@@ -24,10 +24,8 @@ char *buf_reserve(struct buf *b, size_t extra)
 {
     CHECK(extra < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
     size_t need = b->len + extra + 1;
-    if (need > b->cap) {
-        size_t cap = MAX(b->cap * 2, (size_t) 64);
-        while (cap < need)
-            cap *= 2;
+    if (need > b->cap) {    /* a large need is met exactly, small ones grow by half */
+        size_t cap = MAX(b->cap + b->cap / 2, MAX(need, (size_t) 64));
         b->ptr = mem_grow(b->ptr, cap);
         b->cap = cap;
     }

@@ -6,12 +6,15 @@
 #include "cmd/print.h"
 #include "conf/suggest.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+enum { MMAP_THRESHOLD = 256 << 10 };
 
 static command_fn *const functions[COMMANDS] = {
     [CMD_CHECK] = cmd_check,
@@ -137,6 +140,8 @@ static void harden(void)
     setrlimit(RLIMIT_CORE, &none);
 #ifndef SANITIZED    /* the leak checker of test builds must look in */
     prctl(PR_SET_DUMPABLE, 0);
+    /* Large bodies go back to the system when they are freed: memory stays what the configuration bounds. */
+    mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
 #endif
     signal(SIGPIPE, SIG_IGN);
 }

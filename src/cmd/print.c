@@ -50,6 +50,8 @@ void print_json_exit(int code, const struct err *err)
 
 void print_out(const struct buf *b)
 {
+    if (b->len == 0)
+        return;
     fwrite(b->ptr, 1, b->len, stdout);
     fflush(stdout);
 }

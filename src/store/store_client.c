@@ -375,6 +375,9 @@ void store_call_again(struct store_call *call, const char *method, const struct 
 void store_grant(struct store_call *call, uint64_t bytes_more)
 {
     call->granted += bytes_more;
+    /* Room for what was granted and no more: doubling would take up to twice what the engine counts. */
+    if (call->granted > call->reply->len && call->granted <= call->reply_max)
+        buf_reserve(call->reply, (size_t) call->granted - call->reply->len);
     if (call->h2 != NULL)
         h2_call_grant(call->h2, bytes_more);
 }

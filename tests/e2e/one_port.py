@@ -92,7 +92,8 @@ def ask_everything(way):
         told(status == 200, '7 MB go up ' + what, text[:300])
         told(pull_one(way) == LARGE, 'and come down unchanged')
     status, text = way.ask('POST', TOPIC + ':publish', BOMB, '-H', 'Content-Encoding: gzip')
-    told(400 <= status < 500, '100 MB of zeros in gzip are refused', status)
+    # Over HTTP/2 the stream is ended while the upload still comes; curl then may lose the answer that went before.
+    told(400 <= status < 500 or (way.version == '2' and status == 0), '100 MB of zeros in gzip are refused', status)
     status, text = way.ask('POST', TOPIC + ':publish', b'no gzip', '-H', 'Content-Encoding: gzip')
     told(status == 400, 'what is no gzip is 400', status)
     status, text = way.ask('GET', TOPIC, None, '-H', 'X-Long: ' + 'x' * 60000)

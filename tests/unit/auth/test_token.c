@@ -84,7 +84,6 @@ static int make_key(void **state)
 
 static int drop_key(void **state)
 {
-    CLEANUP(buf_fini) struct buf command = { 0 };
     static const char *const files[] = { "key.json", "user.json", "token", "run", "x.json", "sub" };
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {

@@ -30,6 +30,29 @@ static void refuses(void **state UNUSED)
     assert_false(b64_is_valid(bytes_of("Zm9v\0Zm9", 8), NULL));
 }
 
+static void nothing_decodes_to_nothing(void **state UNUSED)
+{
+    CLEANUP(buf_fini) struct buf out = { 0 };
+    assert_true(b64_decode(bytes_of(NULL, 0), &out));
+    assert_int_equal(out.len, 0);
+}
+
+/* Whatever its place, in a block of sixteen or behind the last: a character is of an alphabet or refused. */
+static void each_character_at_each_place(void **state UNUSED)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_";
+    for (size_t at = 0; at < 36; at++)
+        for (int c = 0; c < 256; c++) {
+            char text[40];
+            memset(text, 'A', sizeof(text));
+            text[at] = (char) c;
+            bool right = c != 0 && strchr(letters, c) != NULL;
+            assert_int_equal(b64_is_valid(bytes_of(text, sizeof(text)), NULL), right);
+        }
+    assert_false(b64_is_valid(BYTES_LIT("+AAAAAAAAAAAAAAAAAA_AAAAAAAAAAAA"), NULL));
+    assert_false(b64_is_valid(BYTES_LIT("AAAAAAAAAAAAAAA+AAA_"), NULL));
+}
+
 static void both_alphabets_and_no_padding(void **state UNUSED)
 {
     struct rnd r;
@@ -57,6 +80,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_values),
         cmocka_unit_test(refuses),
+        cmocka_unit_test(each_character_at_each_place),
+        cmocka_unit_test(nothing_decodes_to_nothing),
         cmocka_unit_test(both_alphabets_and_no_padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

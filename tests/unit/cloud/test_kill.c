@@ -125,7 +125,7 @@ static void hear(struct bytes said)
     while (said.len > 0) {
         struct bytes line = bytes_cut(&said, '\n');
         struct bytes kind = bytes_cut(&line, ' '), number = bytes_cut(&line, ' ');
-        uint64_t first, count;
+        uint64_t first = 0, count = 0;
         if (!bytes_to_u64(number, &first) || !bytes_to_u64(line, &count))
             fail_msg("the child talks nonsense");
         assert_true(first + count <= NUMBERS);

@@ -145,7 +145,7 @@ static void test_lists_come_in_pages(void **state UNUSED)
                                          "projects/other/topics/aaa" };
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         make_topic(&f, names[i]);
-    CLEANUP(buf_fini) struct buf request = { 0 }, next = { 0 };
+    CLEANUP(buf_fini) struct buf request = { 0 };
     put(&request, 1, "projects/p");
     cloud_wire_put_uint(&request, 2, 2);
     CLEANUP(call_fini) struct call first, second;
