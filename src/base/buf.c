@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+/* Beyond this, doubling would take more memory than it saves time. */
+enum { LARGE = 64 << 10 };
+
 void buf_fini(struct buf *b)
 {
     if (b == NULL)
@@ -24,8 +27,12 @@ char *buf_reserve(struct buf *b, size_t extra)
 {
     CHECK(extra < SIZE_MAX / 4 && b->len < SIZE_MAX / 4);
     size_t need = b->len + extra + 1;
-    if (need > b->cap) {    /* a large need is met exactly, small ones grow by half */
-        size_t cap = MAX(b->cap + b->cap / 2, MAX(need, (size_t) 64));
+    if (need > b->cap) {
+        size_t cap = MAX(b->cap, (size_t) 64);
+        while (cap < need && cap < LARGE)
+            cap *= 2;
+        if (cap < need)    /* exactly what is asked for, or half as much again */
+            cap = MAX(b->cap + b->cap / 2, need);
         b->ptr = mem_grow(b->ptr, cap);
         b->cap = cap;
     }
