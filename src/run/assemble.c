@@ -143,11 +143,11 @@ void assembly_drive(struct assembly *a, void (*on_storm)(void *ctx, bool held), 
 
 void assembly_fini(struct assembly *a)
 {
+    sink_close(a->sink);    /* answers what was put, to a driver that is still there */
     driver_free(a->driver);
     store_client_free(a->source);
     store_client_free(a->dest);
     store_bodies_free(a->bodies);
-    sink_close(a->sink);
     h2_pool_free(a->store_pool);
     h2_pool_free(a->pubsub_pool);
     auth_source_free(a->auth);
