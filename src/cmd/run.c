@@ -65,6 +65,12 @@ int cmd_run(const struct invocation *in)
         print_faults(&faults);
         return CMD_EXIT_CONFIG;
     }
+    if (!c->direct) {
+        err_set(&err, ERR_USAGE, "runner %s is not in this version", c->runner);
+        print_error(&err);
+        config_free(c);
+        return CMD_EXIT_USAGE;
+    }
     enum log_format log_format = format(c);
     enum direct_end end = direct_run(&(struct direct_conf) {
         .config = c, .reload = reload, .ctx = (void *) in, .log_format = log_format,

@@ -62,7 +62,11 @@ struct config {
     const struct conf_store *aliases; /* of the source */
     size_t aliases_count;
     struct conf_endpoint pubsub, healthcare;
+    struct conf_endpoint dataflow, storage;
     bool credentials;                 /* false: the local cloud, no tokens at all */
+    bool direct;                      /* runner: this process; else a Beam runner's name */
+    bool bounded;                     /* submit --names: the job ends by itself */
+    const char *environment;          /* environment_type with its default: LOOPBACK EXTERNAL PROCESS DOCKER; "" when direct */
 
     bool retry_config_given;
     uint32_t attempts_max;            /* decision 26 */

@@ -9,7 +9,6 @@ static void check_required(struct conf_work *w);
 static void check_stores(struct conf_work *w, struct config *c);
 static bool parse_store(struct conf_work *w, enum opt o, const char *name, struct conf_store *ret_store);
 static void check_subscription(struct conf_work *w, struct config *c);
-static void check_runner(struct conf_work *w, struct config *c);
 static void check_retry(struct conf_work *w, struct config *c);
 static void check_order(struct conf_work *w, struct config *c);
 static void check_sink(struct conf_work *w, struct config *c);
@@ -22,12 +21,13 @@ void conf_check(struct conf_work *w, struct config *c)
     check_required(w);
     check_stores(w, c);
     check_subscription(w, c);
-    check_runner(w, c);
+    conf_set_runner(c);
     check_retry(w, c);
     check_order(w, c);
     check_sink(w, c);
     check_phi_logging(w, c);
     conf_check_network(w, c);
+    conf_check_runner(w, c);
     make_notes(c);
 }
 
@@ -150,16 +150,6 @@ static void check_subscription(struct conf_work *w, struct config *c)
     }
 }
 
-static void check_runner(struct conf_work *w, struct config *c)
-{
-    if (strcmp(c->runner, "local") == 0 || strcmp(c->runner, "DirectRunner") == 0)
-        c->runner = "direct";
-    if (strcmp(c->runner, "direct") != 0)
-        conf_fault_at(w, CONF_RUNNER, OPT_runner, "runner %s is not in this version", c->runner);
-    if (c->min_num_workers > c->max_num_workers)
-        conf_fault_at(w, CONF_CONTRADICTION, OPT_min_num_workers, "min_num_workers is larger than max_num_workers");
-}
-
 /* Decision 26: without retry_config our own numbers; with it, its own. */
 static void check_retry(struct conf_work *w, struct config *c)
 {
@@ -259,7 +249,7 @@ static void make_notes(struct config *c)
     bool python = false;
     for (unsigned o = 0; o < OPTS; o++) {
         const struct opt_info *info = opt_info(o);
-        unsigned idle = info->attributes & (OPT_NO_EFFECT | OPT_RUNNER);
+        unsigned idle = info->attributes & (c->direct ? OPT_NO_EFFECT | OPT_RUNNER : OPT_NO_EFFECT);
         if (!opt_given(c->values, o) || (info->attributes & OPT_SEED) == 0)
             continue;
         python = python || (idle != 0 && (info->attributes & OPT_REQUIRED) == 0);

@@ -32,6 +32,9 @@ void conf_read_file(struct conf_work *w);
 void conf_check(struct conf_work *w, struct config *c);
 /* config_network.c: endpoints, proxies, addresses. */
 void conf_check_network(struct conf_work *w, struct config *c);
+/* config_runner.c: what a Beam runner needs, and what it cannot do. conf_set_runner() before all checks. */
+void conf_set_runner(struct config *c);
+void conf_check_runner(struct conf_work *w, struct config *c);
 /* "host:port", "[v6]:port"; the host is the config's. */
 bool conf_host_port(struct config *c, struct bytes text, const char **ret_host, uint16_t *ret_port);
 bool conf_is_loopback(const char *host);

@@ -17,7 +17,7 @@ static void check_status(struct conf_work *w, struct config *c);
 
 static const char *env(const struct conf_work *w, const char *name)
 {
-    const char *text = w->in->env != NULL ? w->in->env(name) : NULL;
+    const char *text = w->in->env != NULL && name[0] != '\0' ? w->in->env(name) : NULL;
     return text != NULL ? text : "";
 }
 
@@ -30,10 +30,16 @@ void conf_check_network(struct conf_work *w, struct config *c)
     if (sound && c->pubsub.local != c->healthcare.local)
         conf_fault(w, CONF_EMULATOR_REAL, NULL, "%s is the local cloud and %s is not; both must be, or neither",
                    c->pubsub.local ? "Pub/Sub" : "Healthcare", c->pubsub.local ? "Healthcare" : "Pub/Sub");
+    sound = endpoint(w, c, OPT_dataflow_endpoint, "", "dataflow.googleapis.com", &c->dataflow) && sound;
+    sound = endpoint(w, c, OPT_storage_endpoint, "STORAGE_EMULATOR_HOST", "storage.googleapis.com", &c->storage) && sound;
     c->credentials = !c->pubsub.local && !c->healthcare.local;
     if (sound && c->credentials) {
         check_allowed(w, c, OPT_pubsub_endpoint, &c->pubsub);
         check_allowed(w, c, OPT_healthcare_endpoint, &c->healthcare);
+        if (!c->dataflow.local)
+            check_allowed(w, c, OPT_dataflow_endpoint, &c->dataflow);
+        if (!c->storage.local)
+            check_allowed(w, c, OPT_storage_endpoint, &c->storage);
     }
     check_auth(w, c);
     check_status(w, c);

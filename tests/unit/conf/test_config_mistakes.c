@@ -4,6 +4,8 @@
 #include <stdio.h>
 
 #define WITH(more) "{" FIVE ",\n" more "}"
+#define RUNNER(name, more) WITH("\"runner\": \"" name "Runner\", \"dead_letter\": {\"sink\": \"none\"},\n" more)
+#define GS "\"staging_location\": \"gs://bkt/s\", \"temp_location\": \"gs://bkt/t\""
 
 static const struct {
     const char *text, *code, *want, *meant;
@@ -59,7 +61,27 @@ static const struct {
     { WITH("\"log\": {\"level\": \"warn\"}"), "E-CFG-019", "log.level wants one of debug|info|notice|warning|error", "\"warning\"" },
     { WITH("\"log\": {\"format\": \"jsn\"}"), "E-CFG-019", "log.format wants one of auto|json|human", "\"json\"" },
     { WITH("\"runner\": \"Dataflow\""), "E-CFG-019", "runner wants one of", "\"DataflowRunner\"" },
-    { WITH("\"runner\": \"DataflowRunner\""), "E-CFG-028", "runner DataflowRunner is not in this version", "" },
+    { WITH("\"runner\": \"PrismRunner\""), "E-CFG-028", "dead letters would go into files on a worker's disk", "" },
+    { RUNNER("Prism", "\"environment_type\": \"EXTERN\""), "E-CFG-019", "environment_type is not one of", "\"EXTERNAL\"" },
+    { RUNNER("Prism", "\"environment_type\": \"EXTERNAL\""), "E-CFG-029", "HOST:PORT of a pool", "" },
+    { RUNNER("Prism", "\"environment_type\": \"DOCKER\""), "E-CFG-020", "\"sdk_container_image\" is missing", "" },
+    { RUNNER("Prism", "\"job_endpoint\": \"http://localhost\""), "E-CFG-029", "job_endpoint must be HOST:PORT", "" },
+    { RUNNER("Prism", "\"streaming\": false"), "E-CFG-028", "a subscription has no end", "" },
+    { RUNNER("Prism", "\"experiments\": [\"pre_optimize=none\"]"), "E-CFG-028", "break the fusion", "" },
+    { RUNNER("Flink", "\"checkpointing_interval\": -1"), "E-CFG-028", "Flink acknowledges messages after checkpoints alone", "" },
+    { RUNNER("Flink", "\"finish_bundle_before_checkpointing\": false"), "E-CFG-028", "Flink may stop pulling", "" },
+    { RUNNER("Flink", "\"parallelism\": 4"), "E-CFG-030", "max_parallelism is smaller than parallelism", "" },
+    { RUNNER("Flink", "\"shutdown_sources_after_idle_ms\": 5"), "E-CFG-014", "unknown key", "" },
+    { RUNNER("Portable", "\"copy_labels\": true"), "E-CFG-028", "PortableRunner may be Python's local runner", "" },
+    { RUNNER("Portable", "\"environment_type\": \"PROCESS\""), "E-CFG-028", "PortableRunner starts no processes", "" },
+    { RUNNER("Dataflow", GS ", \"sdk_container_image\": \"i\", \"environment_type\": \"PROCESS\""), "E-CFG-028", "from a container image alone", "" },
+    { RUNNER("Dataflow", GS), "E-CFG-020", "\"sdk_container_image\" is missing", "" },
+    { RUNNER("Dataflow", "\"sdk_container_image\": \"i\", \"temp_location\": \"gs://bkt/t\""), "E-CFG-020", "\"staging_location\" is missing", "" },
+    { RUNNER("Dataflow", "\"sdk_container_image\": \"i\", \"staging_location\": \"bkt/s\", \"temp_location\": \"gs://bkt/t\""),
+      "E-CFG-028", "staging_location must be a folder in Cloud Storage", "" },
+    { RUNNER("Dataflow", GS ", \"sdk_container_image\": \"i\", \"job_name\": \"Copy\""), "E-CFG-028", "Dataflow wants lower-case letters", "" },
+    { RUNNER("Dataflow", GS ", \"sdk_container_image\": \"i\", \"pubsub_endpoint\": \"http://127.0.0.1:1\", \"healthcare_endpoint\": "
+             "\"http://127.0.0.1:1\""), "E-CFG-028", "cannot reach the local cloud", "" },
     { WITH("\"allow_hosts\": \"a.example\""), "E-CFG-016", "\"allow_hosts\" wants a list, not text in quotes", "" },
     { WITH("\"allow_hosts\": [1]"), "E-CFG-016", "\"allow_hosts\" holds text only, not a number", "" },
     { WITH("\"connect_to\": [\"a\"]"), "E-CFG-016", "\"connect_to\" wants an object of names and values, not a list", "" },
@@ -74,8 +96,7 @@ static const struct {
     { WITH("\"dead_letter\": {\"sink\": \"projects/p/topics/t\"}"), "E-CFG-015", "a Pub/Sub topic as dead-letter sink is not in this version", "" },
     { WITH("\"dead_letter\": {\"topic\": \"projects/p/topics/t\"}"), "E-CFG-015", "\"dead_letter.topic\" is not in this version", "" },
     { WITH("\"state_dir\": \"state\""), "E-CFG-027", "state_dir must be an absolute directory", "" },
-    { WITH("\"labels\": {\"a\": \"b\"}"), "E-CFG-015", "\"labels\" is not in this version", "" },
-    { WITH("\"num_workers\": 3"), "E-CFG-015", "\"num_workers\" is not in this version", "" },
+    { WITH("\"audit\": \"x\""), "E-CFG-015", "\"audit\" is not in this version", "" },
     { WITH("\"pubsub_endpoint\": \"http://127.0.0.1:8085\""), "E-CFG-024", "Pub/Sub is the local cloud and Healthcare is not", "" },
     { WITH("\"pubsub_endpoint\": \"http://10.1.2.3:8085\""), "E-CFG-025", "pubsub_endpoint is http:// to a host that is not loopback", "" },
     { WITH("\"healthcare_endpoint\": \"healthcare.googleapis.com\""), "E-CFG-029", "healthcare_endpoint must begin with https://", "" },
