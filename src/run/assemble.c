@@ -143,7 +143,7 @@ void assembly_drive(struct assembly *a, void (*on_storm)(void *ctx, bool held), 
 
 void assembly_fini(struct assembly *a)
 {
-    sink_close(a->sink);    /* answers what was put, to a driver that is still there */
+    sink_close(a->sink);    /* first: what was put is on the disk before anything else goes, and nothing answers to it any more */
     driver_free(a->driver);
     store_client_free(a->source);
     store_client_free(a->dest);
