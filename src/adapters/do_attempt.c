@@ -71,6 +71,8 @@ static void on_done(void *ctx, const struct store_result *r)
         if (r->class == ERR_OK && !bytes_eq(r->id, bytes_of(at->source_id, at->source_id_len)))
             buf_append(&at->other_id, r->id);
     }
+    if (at->op == OP_PROVE)
+        at->labels_differ = r->labels_differ;
     if (r->class != ERR_OK)
         LOG(at->driver->conf.log, ATTEMPT_FAILED,
             LOG_CODE("target", label_text(LABELS_ENDPOINT, (unsigned) at->target)), LOG_ERR(r->err));
@@ -134,7 +136,7 @@ static void prove(struct attempt *at, const struct store_attempt *how)
         return;
     }
     struct bytes id = at->other_id.len > 0 ? buf_bytes(&at->other_id) : bytes_of(at->source_id, at->source_id_len);
-    at->call = store_compare(d->conf.dest, how, id, at->body->data, &events, at);
+    at->call = store_compare(d->conf.dest, how, id, at->body->data, d->conf.copy_labels ? &at->body->labels : NULL, &events, at);
 }
 
 static void keep_id(struct attempt *at, struct bytes name)

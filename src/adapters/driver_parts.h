@@ -47,6 +47,7 @@ struct attempt {
     us_t fetch_us, ingest_us;      /* duration of the successful ones */
     size_t message_bytes;
     char ack[3], nack_where[24];
+    bool labels_differ;            /* of the copy that the last proof saw */
     struct buf other_id;           /* id under which the destination says it stored the message */
 };
 

@@ -59,6 +59,10 @@ static void delivered(struct driver *d, const struct relay_action *a)
     struct attempt *at = driver_attempt(d, a->job);
     METRIC_ADD(d->conf.metrics, DELIVERED, a->dup ? LABEL_DUP_YES : LABEL_DUP_NO, 0, 1);
     METRIC_INC(d->conf.metrics, INGESTED);
+    if (a->dup && at->labels_differ) {
+        METRIC_INC(d->conf.metrics, LABELS_DIFFER);
+        LOG(d->conf.log, LABELS_DIFFER, LOG_NAME("message", a->name));
+    }
     if (log_wants(d->conf.log, EVENT_MESSAGE_DELIVERED))
         LOG(d->conf.log, MESSAGE_DELIVERED, LOG_NAME("message", a->name), LOG_INT("bytes", at->message_bytes),
             LOG_INT("attempts", a->attempts), LOG_BOOL("dup", a->dup), LOG_US("fetch_s", at->fetch_us),

@@ -106,11 +106,13 @@ static bool same_bytes(struct bytes a, struct bytes b)
 
 void store_read_compare(struct store_call *call, struct store_result *r, struct err *err)
 {
-    struct json_field f[] = { { "name", { 0 } }, { "data", { 0 } } };
+    struct json_field f[] = { { "name", { 0 } }, { "data", { 0 } }, { "labels", { 0 } } };
     size_t len;
     if (!store_read_object(buf_bytes(call->reply), f, ARRAY_LEN(f), ERR_BAD_REPLY, r, err) ||
         !read_name(call, &f[0].value, r, err) || !read_data(&f[1].value, &len, r, err))
         return;
     if (!same_bytes(f[1].value.raw, call->want))
         store_read_fail(r, err, ERR_DIFFERENT, "the copy holds other bytes than the message");
+    else if (call->labels_too)
+        r->labels_differ = !store_labels_same(f[2].value.raw, call->labels);
 }

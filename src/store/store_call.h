@@ -45,6 +45,8 @@ struct store_call {
     char id[257];                 /* the message asked for */
 
     struct bytes want;            /* compare: base64 */
+    struct bytes labels;          /* compare */
+    bool labels_too;              /* compare them */
     void (*fn)(void);             /* the caller's callback of a call with `done`, under a neutral type */
     struct buf token;             /* calls of two steps: their attempt, to be sent with again */
     us_t deadline_us;

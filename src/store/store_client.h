@@ -75,6 +75,7 @@ struct store_result {
     size_t reply_bytes;
     char ack[3];                 /* MSA-1 of the ACK or NACK: "AA", "AE", "AR"; "": none */
     char nack_where[24];         /* ERR-2 of a NACK if it is a place ("PID^1^5"), never a value; else "" */
+    bool labels_differ;          /* compare, OK: the copy has other labels */
     /* ingest, OK: the resource's name, which is in this store; until on_done returns */
     struct bytes name;
     struct bytes id;             /* its last part */
@@ -115,12 +116,16 @@ struct store_call *store_prove_alive(struct store_client *c, const struct store_
 
 /*
  * GET message id, RAW_ONLY, and compare its bytes (not its base64) with those
- * of `want` (base64, borrowed until the end). OK: the same; DIFFERENT: others;
+ * of `want` (base64, borrowed until the end). OK: the same, and then its labels
+ * are compared with `labels` (an object, or empty for none; NULL: not looked at;
+ * borrowed, too) for labels_differ. DIFFERENT: other bytes;
  * NOT_FOUND and the rest as fetch. Not there under id: looked for once more
  * under the id that its content gives it, if that is another. Reads at most what `want` can need; a longer copy is DIFFERENT.
  */
 struct store_call *store_compare(struct store_client *c, const struct store_attempt *a, struct bytes id,
-                                 struct bytes want, const struct store_events *ev, void *ctx);
+                                 struct bytes want, const struct bytes *labels, const struct store_events *ev, void *ctx);
+/* Two objects of strings, as JSON, or empty: the same keys with the same values, in any order. */
+bool store_labels_same(struct bytes a, struct bytes b);
 
 /*
  * The cheapest calls that show that a target is back and lets us in.

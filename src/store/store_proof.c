@@ -38,10 +38,12 @@ static bool look_by_content(struct store_call *call, struct store_result *r)
 }
 
 struct store_call *store_compare(struct store_client *c, const struct store_attempt *a, struct bytes id,
-                                 struct bytes want, const struct store_events *ev, void *ctx)
+                                 struct bytes want, const struct bytes *labels, const struct store_events *ev, void *ctx)
 {
     struct store_call *call = store_call_new(c, "compare", store_read_compare, ev, ctx);
     call->want = want;
+    call->labels_too = labels != NULL;
+    call->labels = labels != NULL ? *labels : bytes_of(NULL, 0);
     call->reply_max = MIN(want.len * 2 + COPY_ROOM, (size_t) LIMIT_REPLY_BODY);
     if (store_call_message(call, a, id)) {
         store_call_then(call, a, look_by_content);

@@ -4,6 +4,7 @@ import lib  # noqa: F401
 import world as W
 from ledger import judge
 from made import announce, generated
+from rest import create
 from tap import check, equal, story, wait_for
 
 COUNT = 300
@@ -33,6 +34,28 @@ def duplicates(reject):
         equal((ledger.identical, ledger.lost, ledger.unexpected, ledger.dead), (COUNT, [], [], 0), words + 'each is there once')
 
 
+def labels(copied):
+    words = 'labels%s copied: ' % ('' if copied else ' not')
+    # Refused in a way that does not say why: the relay then looks at the copy itself.
+    with W.World(cloud_args=['--answer', 'duplicate=400']) as w:
+        w.furnish(dest={'rejectDuplicateMessage': True})
+        w.config(copy_labels=copied)
+        kinds = [({'site': 'north'}, {'site': 'north'}), ({'site': 'north'}, {'site': 'southward'}), ({'site': 'north'}, None),
+                 (None, {'site': 'north'}), (None, None)]
+        for (at_source, at_dest), data in zip(kinds, generated(len(kinds))):
+            create(w.rest, W.DEST, data, at_dest)
+            create(w.rest, W.SOURCE, data, at_source)
+        w.start_relay()
+        wait_for('the copies to be proven', lambda: w.metric('hl7relay_messages_delivered_total', dup='1') >= len(kinds))
+        equal(w.metric('hl7relay_labels_differ_total'), 3 if copied else 0, words + 'those that differ are counted')
+        equal(w.relay.stop(), 0, words + 'SIGTERM ends it with 0')
+        lines = [line for line in w.relay.said().split('\n') if '"event":"labels_differ"' in line]
+        equal(len(lines), 3 if copied else 0, words + 'and said')
+        check('southward' not in w.relay.said(), words + 'not by their values')
+
+
 with story():
     duplicates(False)
     duplicates(True)
+    labels(True)
+    labels(False)

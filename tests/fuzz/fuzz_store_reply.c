@@ -114,7 +114,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
         store_ingest(client, &attempt, BYTES_LIT("TVNI"), bytes_of(NULL, 0), &ev, NULL);
         play((uint16_t) status, reply);
         CHECK(result.class != ERR_OK || strcmp(result.ack, "AA") == 0);
-        store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), &ev, NULL);
+        store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), &BYTES_LIT("{\"a\":\"1\"}"), &ev, NULL);
         play((uint16_t) status, reply);
         if (ends == 2)
             play((uint16_t) status, reply);

@@ -291,14 +291,48 @@ static void a_copy_is_compared_by_its_bytes(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         buf_clear(&reply);
         buf_printf(&reply, "{\"name\":\"" STORE "/messages/x\",\"data\":\"%s\"}", rows[i].data);
-        store_compare(client, &attempt, BYTES_LIT("x"), bytes_str(rows[i].want), &events, NULL);
+        store_compare(client, &attempt, BYTES_LIT("x"), bytes_str(rows[i].want), NULL, &events, NULL);
         fake_reply(fake_last(), 200, NULL, NULL, buf_str(&reply));
         if (last.class != rows[i].class)
             fail_msg("row %zu: %s", i, err_name(last.class));
     }
-    store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), &events, NULL);
+    store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), NULL, &events, NULL);
     fake_reply(fake_last(), 403, NULL, NULL, "{\"error\":{\"code\":403,\"status\":\"PERMISSION_DENIED\"}}");
     assert_int_equal(last.class, ERR_FORBIDDEN);
+}
+
+static void the_labels_of_a_copy_are_compared(void **state)
+{
+    static const struct {
+        const char *copy, *want;
+        bool differ;
+    } rows[] = {
+        { "", "", false }, { ",\"labels\":null", "", false }, { ",\"labels\":{}", "", false },
+        { ",\"labels\":{\"a\":\"1\"}", "{\"a\":\"1\"}", false },
+        { ",\"labels\":{\"b\":\"2\", \"a\":\"\\u0031\"}", "{\"a\":\"1\",\"b\":\"2\"}", false },
+        { "", "{\"a\":\"1\"}", true }, { ",\"labels\":{\"a\":\"1\"}", "", true },
+        { ",\"labels\":{\"a\":\"2\"}", "{\"a\":\"1\"}", true },
+        { ",\"labels\":{\"b\":\"1\"}", "{\"a\":\"1\"}", true },
+        { ",\"labels\":{\"a\":\"1\",\"b\":\"2\"}", "{\"a\":\"1\"}", true },
+        { ",\"labels\":{\"a\":\"1\",\"a\":\"1\"}", "{\"a\":\"1\",\"b\":\"1\"}", true },
+        { ",\"labels\":[\"a\"]", "{\"a\":\"1\"}", true }, { ",\"labels\":{\"a\":1}", "{\"a\":\"1\"}", true },
+    };
+    CLEANUP(buf_fini) struct buf reply = { 0 };
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bytes labels = bytes_str(rows[i].want);
+        buf_clear(&reply);
+        buf_printf(&reply, "{\"name\":\"" STORE "/messages/x\",\"data\":\"TVNI\"%s}", rows[i].copy);
+        store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), &labels, &events, NULL);
+        fake_reply(fake_last(), 200, NULL, NULL, buf_str(&reply));
+        assert_int_equal(last.class, ERR_OK);
+        if (last.labels_differ != rows[i].differ)
+            fail_msg("row %zu", i);
+    }
+    store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), NULL, &events, NULL);
+    fake_reply(fake_last(), 200, NULL, NULL, buf_str(&reply));
+    assert_int_equal(last.class, ERR_OK);
+    assert_false(last.labels_differ);    /* not asked for */
 }
 
 static void a_live_store_answers_a_list(void **state)
@@ -324,7 +358,7 @@ static void a_copy_is_looked_for_by_its_content_too(void **state)
     b->data = BYTES_LIT("TVNI");
     store_body_content_id(b, &id);
     buf_printf(&path, "/v1/" STORE "/messages/%s?view=RAW_ONLY", buf_str(&id));
-    store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), &events, NULL);
+    store_compare(client, &attempt, BYTES_LIT("x"), BYTES_LIT("TVNI"), NULL, &events, NULL);
     fake_reply(fake_last(), 404, NULL, NULL, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}");
     assert_int_equal(done_count, 0);
     assert_string_equal(buf_str(&fake_last()->path), buf_str(&path));
@@ -335,7 +369,7 @@ static void a_copy_is_looked_for_by_its_content_too(void **state)
     assert_int_equal(last.class, ERR_OK);
     assert_int_equal(last.token_gen, 7);
     /* asked for by that id already: one look is enough */
-    store_compare(client, &attempt, buf_bytes(&id), BYTES_LIT("TVNI"), &events, NULL);
+    store_compare(client, &attempt, buf_bytes(&id), BYTES_LIT("TVNI"), NULL, &events, NULL);
     fake_reply(fake_last(), 404, NULL, NULL, "{\"error\":{\"code\":404,\"status\":\"NOT_FOUND\"}}");
     assert_int_equal(done_count, 2);
     assert_int_equal(last.class, ERR_NOT_FOUND);
@@ -472,7 +506,7 @@ int main(void)
         T(a_fetch_asks_as_the_api_wants_it), T(good_replies_are_judged),
         T(errors_keep_class_wait_and_a_text_without_content), T(long_replies_wait_for_a_grant),
         T(a_long_error_page_is_cut), T(an_ingest_sends_the_same_base64), T(ingest_replies_are_judged),
-        T(what_is_too_large_is_never_sent), T(a_token_cannot_smuggle_a_header), T(a_copy_is_compared_by_its_bytes),
+        T(what_is_too_large_is_never_sent), T(a_token_cannot_smuggle_a_header), T(a_copy_is_compared_by_its_bytes), T(the_labels_of_a_copy_are_compared),
         T(a_live_store_answers_a_list), T(a_copy_is_looked_for_by_its_content_too),
         T(probes_show_who_lets_us_in), T(after_a_cancel_nothing_is_heard), T(pages_are_walked),
         T(stores_and_datasets_are_made), T(nothing_is_allocated_per_message),
