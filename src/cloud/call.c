@@ -19,6 +19,7 @@ void cloud_call_end(struct cloud_call *call)
         call->status = 200;
     call->done(call->ctx, call);
     query_fini(&call->query);
+    cloud_http_format_fini(&call->format);
     buf_fini(&call->json);
     buf_fini(&call->key);
     buf_fini(&call->name);

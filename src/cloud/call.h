@@ -7,6 +7,7 @@
 #define CLOUD_CALL_H
 
 #include "cloud/fault.h"
+#include "cloud/http_format.h"
 #include "json/write.h"
 #include "net/route.h"
 
@@ -26,6 +27,7 @@ struct cloud_call {
     const struct cloud_ask *ask; /* NULL once the handler has returned */
     struct route_hit hit;
     struct query query;
+    struct cloud_http_format format; /* what the transport makes of the answer */
     struct cloud_fault_plan plan;
     uint16_t status;
     struct buf json;

@@ -51,6 +51,15 @@ static char *after(struct buf *json, const char *what)
     return at != NULL ? at + strlen(what) : NULL;
 }
 
+/* The first character of the data, whether the JSON was made pretty or not; NULL: there is none. */
+static char *first_of_data(struct buf *json)
+{
+    char *at = after(json, "\"data\":");
+    if (at != NULL && *at == ' ')
+        at++;
+    return at != NULL && at[0] == '"' && at[1] != '"' ? at + 1 : NULL;
+}
+
 void cloud_http_reply_spoil(enum cloud_fault_kind kind, struct buf *json)
 {
     char *at;
@@ -67,8 +76,8 @@ void cloud_http_reply_spoil(enum cloud_fault_kind kind, struct buf *json)
             memcpy(at - 7, "\"none\":", 7);
         break;
     case CLOUD_FAULT_BAD_BASE64:
-        at = after(json, "\"data\":\"");
-        if (at != NULL && *at != '"')
+        at = first_of_data(json);
+        if (at != NULL)
             *at = '!';
         break;
     case CLOUD_FAULT_TRUNCATE:
@@ -99,6 +108,7 @@ static void give(struct cloud_http_reply *reply)
     if (reply->status == 401)
         headers[count++] = (struct net_header) { BYTES_LIT("www-authenticate"), BYTES_LIT(CHALLENGE) };
     cloud_http_reply_spoil(reply->plan.kind, &reply->json);
+    net_reply_may_gzip(reply->r);
     switch (reply->plan.kind) {
     case CLOUD_FAULT_RESET:
     case CLOUD_FAULT_LOST:

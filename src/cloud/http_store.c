@@ -1,13 +1,11 @@
 #include "cloud/http_store.h"
 
 #include "base/limits.h"
+#include "cloud/healthcare_schema.h"
 #include "cloud/http_reply.h"
 #include "cloud/messages.h"
 
-#define LOCATION "/v1/projects/{p}/locations/{l}"
-#define DATASET  LOCATION "/datasets/{d}"
-#define STORE    DATASET "/hl7V2Stores/{s}"
-#define MESSAGE  STORE "/messages/{m}"
+#include <stdio.h>
 
 struct route {
     enum cloud_fault_op op;
@@ -16,78 +14,25 @@ struct route {
 
 static void answer_unimplemented(struct cloud_call *call);
 
-enum id {
-    DATASETS_CREATE,
-    DATASETS_LIST,
-    DATASETS_GET,
-    DATASETS_DELETE,
-    OPERATIONS_LIST,
-    OPERATIONS_GET,
-    STORES_CREATE,
-    STORES_LIST,
-    STORES_GET,
-    STORES_PATCH,
-    STORES_DELETE,
-    MESSAGES_CREATE,
-    MESSAGES_INGEST,
-    MESSAGES_LIST,
-    MESSAGES_GET,
-    MESSAGES_PATCH,
-    MESSAGES_DELETE,
-    NOT_HERE,
-    IDS
+enum { ABSENT = CLOUD_HC_METHODS };
+
+static const struct route ROUTES[] = {
+#define HC(id, op, fn, version, place, name, verb, param, resource, rest, query, request, response, words)   \
+    [CLOUD_HC_##id] = { CLOUD_FAULT_ON_##op, fn },
+#define HC_ABSENT(id, verb, resource, rest, words)
+#include "cloud/healthcare_methods.def"
+#undef HC
+#undef HC_ABSENT
+    [ABSENT] = { CLOUD_FAULT_ON_ADMIN, answer_unimplemented },
 };
 
-static const struct route ROUTES[IDS] = {
-    [DATASETS_CREATE] = { CLOUD_FAULT_ON_ADMIN, cloud_datasets_create },
-    [DATASETS_LIST] = { CLOUD_FAULT_ON_ADMIN, cloud_datasets_list },
-    [DATASETS_GET] = { CLOUD_FAULT_ON_ADMIN, cloud_datasets_get },
-    [DATASETS_DELETE] = { CLOUD_FAULT_ON_ADMIN, cloud_datasets_delete },
-    [OPERATIONS_LIST] = { CLOUD_FAULT_ON_ADMIN, cloud_operations_list },
-    [OPERATIONS_GET] = { CLOUD_FAULT_ON_ADMIN, cloud_operations_get },
-    [STORES_CREATE] = { CLOUD_FAULT_ON_ADMIN, cloud_stores_create },
-    [STORES_LIST] = { CLOUD_FAULT_ON_ADMIN, cloud_stores_list },
-    [STORES_GET] = { CLOUD_FAULT_ON_ADMIN, cloud_stores_get },
-    [STORES_PATCH] = { CLOUD_FAULT_ON_ADMIN, cloud_stores_patch },
-    [STORES_DELETE] = { CLOUD_FAULT_ON_ADMIN, cloud_stores_delete },
-    [MESSAGES_CREATE] = { CLOUD_FAULT_ON_CREATE, cloud_messages_create },
-    [MESSAGES_INGEST] = { CLOUD_FAULT_ON_INGEST, cloud_messages_ingest },
-    [MESSAGES_LIST] = { CLOUD_FAULT_ON_LIST, cloud_messages_list },
-    [MESSAGES_GET] = { CLOUD_FAULT_ON_GET, cloud_messages_get },
-    [MESSAGES_PATCH] = { CLOUD_FAULT_ON_PATCH, cloud_messages_patch },
-    [MESSAGES_DELETE] = { CLOUD_FAULT_ON_DELETE, cloud_messages_delete },
-    [NOT_HERE] = { CLOUD_FAULT_ON_ADMIN, answer_unimplemented },
-};
-
-/* The hot rows first: rows are tried in order. */
 static const struct route_row ROWS[] = {
-    { "GET", MESSAGE, MESSAGES_GET },
-    { "POST", STORE "/messages:ingest", MESSAGES_INGEST },
-    { "POST", STORE "/messages", MESSAGES_CREATE },
-    { "GET", STORE "/messages", MESSAGES_LIST },
-    { "PATCH", MESSAGE, MESSAGES_PATCH },
-    { "DELETE", MESSAGE, MESSAGES_DELETE },
-    { "POST", DATASET "/hl7V2Stores", STORES_CREATE },
-    { "GET", DATASET "/hl7V2Stores", STORES_LIST },
-    { "GET", STORE, STORES_GET },
-    { "PATCH", STORE, STORES_PATCH },
-    { "DELETE", STORE, STORES_DELETE },
-    { "POST", LOCATION "/datasets", DATASETS_CREATE },
-    { "GET", LOCATION "/datasets", DATASETS_LIST },
-    { "GET", DATASET, DATASETS_GET },
-    { "DELETE", DATASET, DATASETS_DELETE },
-    { "GET", DATASET "/operations", OPERATIONS_LIST },
-    { "GET", DATASET "/operations/{o}", OPERATIONS_GET },
-    /* What Google has and this version has not. */
-    { "PATCH", DATASET, NOT_HERE },
-    { "POST", DATASET "/operations/{o}:cancel", NOT_HERE },
-    { "POST", STORE ":export", NOT_HERE },
-    { "POST", STORE ":import", NOT_HERE },
-    { "POST", STORE ":rollback", NOT_HERE },
-    { "GET", STORE ":getHL7v2StoreMetrics", NOT_HERE },
-    { "GET", STORE ":getIamPolicy", NOT_HERE },
-    { "POST", STORE ":setIamPolicy", NOT_HERE },
-    { "POST", STORE ":testIamPermissions", NOT_HERE },
+#define HC(id, op, fn, version, place, name, verb, param, resource, rest, query, request, response, words)   \
+    { verb, "/" version "/" resource rest, CLOUD_HC_##id },
+#define HC_ABSENT(id, verb, resource, rest, words) { verb, "/v1/" resource rest, ABSENT },
+#include "cloud/healthcare_methods.def"
+#undef HC
+#undef HC_ABSENT
 };
 
 static void answer_unimplemented(struct cloud_call *call)
@@ -104,21 +49,22 @@ static const struct router *router(void)
     return made;
 }
 
-bool cloud_http_store_owns(struct bytes path)
+/* What follows "/v1/projects/P/". */
+static struct bytes behind_project(struct bytes path)
 {
     struct bytes rest = path;
-    struct bytes prefix = BYTES_LIT("/v1/projects/");
-    if (!bytes_starts(path, prefix))
-        return false;
-    rest = bytes_sub(path, prefix.len, path.len);
     (void) bytes_cut(&rest, '/');
-    return bytes_starts(rest, BYTES_LIT("locations/"));
+    struct bytes version = bytes_cut(&rest, '/');
+    bool known = bytes_eq_str(version, "v1") || bytes_eq_str(version, "v1beta1");
+    if (!known || !bytes_eq_str(bytes_cut(&rest, '/'), "projects"))
+        return bytes_of(NULL, 0);
+    (void) bytes_cut(&rest, '/');
+    return rest;
 }
 
-/* The query's fields; those of a form body when a long GET came as POST (Python's client does that). */
-static bool read_query(struct cloud_call *call, bool form)
+bool cloud_http_store_owns(struct bytes path)
 {
-    return query_parse(form ? call->ask->body : call->ask->query, &call->query);
+    return bytes_starts(behind_project(path), BYTES_LIT("locations/"));
 }
 
 static void answer_unrouted(struct cloud_call *call, enum route_match match)
@@ -129,45 +75,77 @@ static void answer_unrouted(struct cloud_call *call, enum route_match match)
         cloud_call_fail(call, GRPC_NOT_FOUND, (struct bytes) { 0 }, "There is no such method at this path.");
 }
 
-void cloud_http_store_serve(struct cloud *c, const struct cloud_ask *ask, cloud_call_done_fn *done, void *ctx)
+/* True if a fault on command was the answer; the call is gone then. */
+static bool is_struck(struct cloud_call *call, enum cloud_fault_op op)
 {
     CLEANUP(buf_fini) struct buf target = { 0 };
-    struct cloud_call *call = cloud_call_make(c, ask, done, ctx);
-    bool form =
-        ask->override.len > 0 && bytes_eq_str(ask->override, "GET") && bytes_eq_str(ask->method, "POST");
-    enum route_match match =
-        route_find(router(), ask->override.len > 0 ? ask->override : ask->method, ask->path, &call->hit);
-    if (match != ROUTE_FOUND) {
-        answer_unrouted(call, match);
-        return;
-    }
-    const struct route *route = &ROUTES[call->hit.row->id];
-    if (route->op != CLOUD_FAULT_ON_ADMIN)
+    if (op != CLOUD_FAULT_ON_ADMIN)
         cloud_stores_name(call, 4, &target);
-    call->plan = cloud_fault_http(c->fault, route->op, buf_bytes(&target));
+    call->plan = cloud_fault_http(call->c->fault, op, buf_bytes(&target));
     switch (call->plan.kind) {
     case CLOUD_FAULT_STATUS:
         call->status = call->plan.status;
         cloud_call_fail(call, cloud_fault_code(call->status), (struct bytes) { 0 }, "A fault on command.");
-        return;
+        return true;
     case CLOUD_FAULT_RESET:
     case CLOUD_FAULT_DISCONNECT:
     case CLOUD_FAULT_HTML:
         cloud_call_end(call);
-        return;
+        return true;
     default:
-        break;
+        return false;
     }
-    if (!read_query(call, form))
+}
+
+/* Reads alt, fields and prettyPrint. False: one of them is wrong; the call is gone. */
+static bool read_format(struct cloud_call *call, int id)
+{
+    struct cloud_json_fault fault = { .field = "fields" };
+    const struct cloud_rest_schema *response =
+        id == ABSENT ? NULL : cloud_healthcare_methods[id].response;
+    if (id == ABSENT || cloud_http_format_read(&call->query, response, &call->format, &fault.err))
+        return true;
+    if (strstr(fault.err.text, "'fields'") == NULL)
+        snprintf(fault.field, sizeof(fault.field), "alt");
+    cloud_stores_refuse(call, &fault);
+    return false;
+}
+
+void cloud_http_store_serve(struct cloud *c, const struct cloud_ask *ask, cloud_call_done_fn *done, void *ctx)
+{
+    struct cloud_call *call = cloud_call_make(c, ask, done, ctx);
+    struct bytes method = ask->override.len > 0 ? ask->override : ask->method;
+    /* A GET too long for a path comes as POST with its query in a form (Python's client does that). */
+    bool form = ask->override.len > 0 && bytes_eq_str(method, "GET") && bytes_eq_str(ask->method, "POST");
+    bool readable = query_parse(form && ask->query.len == 0 ? ask->body : ask->query, &call->query);
+    call->format.compact = cloud_http_format_compact(&call->query);
+    if (bytes_eq_str(method, "HEAD"))
+        method = BYTES_LIT("GET");
+    enum route_match match = route_find(router(), method, ask->path, &call->hit);
+    if (match != ROUTE_FOUND) {
+        answer_unrouted(call, match);
+        return;
+    }
+    int id = call->hit.row->id;
+    if (is_struck(call, ROUTES[id].op))
+        return;
+    if (!readable)
         cloud_call_fail(call, GRPC_INVALID_ARGUMENT, (struct bytes) { 0 }, "The query is malformed.");
-    else
-        route->fn(call);
+    else if (read_format(call, id))
+        ROUTES[id].fn(call);
 }
 
 /* --- the connection's side --- */
 
 static void on_done(void *ctx, struct cloud_call *call)
 {
+    /* An error is given whole, whichever fields were asked for. */
+    if (call->status >= 300) {
+        struct cloud_http_format whole = { .compact = call->format.compact };
+        cloud_http_format_apply(&whole, &call->json);
+    } else if (call->json.len > 0) {
+        cloud_http_format_apply(&call->format, &call->json);
+    }
     cloud_http_reply_send(ctx, call->status, &call->plan, &call->json);
 }
 

@@ -11,7 +11,7 @@ bool cloud_http_store_route(struct cloud *c, const struct net_request *r, struct
 void cloud_http_store_serve(struct cloud *c, const struct cloud_ask *ask, cloud_call_done_fn *done,
                             void *ctx);
 
-/* True if the path is one of this half: /v1/projects/P/locations/... */
+/* True if the path is one of this half: /v1/projects/P/locations/..., or the same of v1beta1 */
 bool cloud_http_store_owns(struct bytes path);
 
 #endif

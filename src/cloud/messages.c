@@ -477,11 +477,17 @@ bool cloud_messages_view(struct cloud_call *call, enum cloud_view otherwise, enu
     return false;
 }
 
+bool cloud_messages_sum(struct bytes id, struct buf *out)
+{
+    size_t before = out->len;
+    return b64_decode(id, out) && out->len - before == SHA256_LEN;
+}
+
 /* The key of the message that the path names, and its canonical name. False: answered 404. */
 bool cloud_messages_find(struct cloud_call *call, const struct cloud_store *store)
 {
     CLEANUP(buf_fini) struct buf sum = { 0 };
-    if (!b64_decode(call->hit.param[4], &sum) || sum.len != SHA256_LEN) {
+    if (!cloud_messages_sum(call->hit.param[4], &sum)) {
         cloud_stores_name(call, 5, &call->name);
         cloud_stores_missing(call, buf_bytes(&call->name));
         return false;

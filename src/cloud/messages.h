@@ -26,6 +26,7 @@ void cloud_messages_create(struct cloud_call *call);
 void cloud_messages_ingest(struct cloud_call *call);
 void cloud_messages_get(struct cloud_call *call);
 void cloud_messages_list(struct cloud_call *call);
+void cloud_messages_batch_get(struct cloud_call *call);
 void cloud_messages_patch(struct cloud_call *call);
 void cloud_messages_delete(struct cloud_call *call);
 
@@ -58,6 +59,8 @@ void cloud_messages_index_key(const struct cloud_store *store, us_t send_us, str
 void cloud_messages_append(struct bytes facts, struct bytes ack, struct buf *row);
 /* The store that the path names; NULL: answered 404. */
 struct cloud_store *cloud_messages_store(struct cloud_call *call);
+/* The digest that an id stands for; false: no id. Appends. */
+bool cloud_messages_sum(struct bytes id, struct buf *out);
 /* Fills call->key and call->name from the message that the path names. False: answered 404. */
 bool cloud_messages_find(struct cloud_call *call, const struct cloud_store *store) MUST_USE;
 /* What a look for call->key gave, as a row. False: answered 404 or 503. */

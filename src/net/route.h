@@ -54,7 +54,7 @@ struct buf;
 void route_allowed(const struct router *r, struct bytes path, struct buf *out);
 
 /* A query string or a form body (application/x-www-form-urlencoded), decoded; '+' is a space. */
-enum { QUERY_FIELDS = 64 };
+enum { QUERY_FIELDS = 128 };    /* a batchGet names 100 messages */
 
 struct query_field {
     struct bytes name, value;

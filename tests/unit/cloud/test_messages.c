@@ -425,6 +425,65 @@ static void a_long_get_may_come_as_a_post(void **state)
     stores_rig_end(&rig);
 }
 
+static void messages_are_given_in_batches_by_id(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    CLEANUP(buf_fini) struct buf query = { 0 };
+    stores_rig_begin(&rig);
+    put_many(&rig, 3);
+    stores_rig_ask_str(&rig, "GET", STORE "/messages", "");
+    const char *at = buf_str(&rig.json);
+    for (unsigned i = 0; (at = strstr(at, "/messages/")) != NULL; i++) {
+        at += strlen("/messages/");
+        if (i != 1)
+            buf_printf(&query, "ids=%.*s&", (int) strcspn(at, "\""), at);
+    }
+    buf_append_str(&query, "ids=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA%3D&ids=x&view=RAW_ONLY");
+    struct cloud_ask ask = { .method = BYTES_LIT("GET"),
+                             .path = BYTES_LIT("/v1beta1/" STORE "/messages:batchGet"),
+                             .query = buf_bytes(&query) };
+    stores_rig_override(&rig, &ask);
+    assert_int_equal(rig.status, 200);
+    unsigned found = 0;
+    for (at = buf_str(&rig.json); (at = strstr(at, "\"data\":")) != NULL; at++)
+        found++;
+    assert_int_equal(found, 2);
+    ask.query = BYTES_LIT("ids=x");
+    stores_rig_override(&rig, &ask);
+    assert_string_equal(buf_str(&rig.json), "{}");
+    ask.query = BYTES_LIT("view=FULL");
+    stores_rig_override(&rig, &ask);
+    assert_int_equal(rig.status, 400);
+    buf_clear(&query);
+    for (int i = 0; i < 101; i++)
+        buf_append_str(&query, "ids=x&");
+    ask.query = buf_bytes(&query);
+    stores_rig_override(&rig, &ask);
+    assert_int_equal(rig.status, 400);
+    ask.path = BYTES_LIT("/v1/" STORE "/messages:batchGet");
+    stores_rig_override(&rig, &ask);
+    assert_int_equal(rig.status, 404);
+    stores_rig_end(&rig);
+}
+
+static void a_head_is_a_get_and_wrong_forms_are_refused(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    stores_rig_ask_str(&rig, "HEAD", STORE, "");
+    assert_int_equal(rig.status, 200);
+    stores_rig_ask_str(&rig, "OPTIONS", STORE, "");
+    assert_int_equal(rig.status, 404);
+    stores_rig_ask_str(&rig, "GET", STORE "?alt=proto", "");
+    assert_int_equal(rig.status, 501);
+    stores_rig_ask_str(&rig, "GET", STORE "?fields=nom", "");
+    assert_int_equal(rig.status, 400);
+    assert_json_has(&rig, "\"field\":\"fields\"");
+    stores_rig_end(&rig);
+}
+
 static void faults_stand_in_the_plan_and_stop_what_comes_before(void **state)
 {
     (void) state;
@@ -463,6 +522,8 @@ int main(void)
         cmocka_unit_test(a_deleted_message_is_gone_and_can_come_again),
         cmocka_unit_test(lists_are_paged_ordered_and_filtered),
         cmocka_unit_test(a_long_get_may_come_as_a_post),
+        cmocka_unit_test(messages_are_given_in_batches_by_id),
+        cmocka_unit_test(a_head_is_a_get_and_wrong_forms_are_refused),
         cmocka_unit_test(faults_stand_in_the_plan_and_stop_what_comes_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
