@@ -50,22 +50,22 @@ void cloud_pubsub_not_offered(struct cloud_unary *u, struct bytes request UNUSED
     cloud_unary_fail(u, GRPC_UNIMPLEMENTED, "This method is not offered by the local cloud.");
 }
 
-#define PATH(service, name) "/google.pubsub.v1." #service "/" #name
+#define PATH(service, name) "/" service "/" #name
 
-#define METHOD(service, name, fn, verb, url, to, request, response)                            \
+#define RPC_METHOD(service, name, fn)                                                           \
     static void call_##name(void *ctx, struct grpc_stream *s, struct bytes bytes)               \
     {                                                                                           \
         call(ctx, s, bytes, PATH(service, name), fn);                                           \
     }
+#define METHOD(service, name, fn, verb, url, to, request, response) RPC_METHOD(service, name, fn)
 #include "cloud/pubsub_methods.def"
-#undef METHOD
 
 static const struct grpc_method methods[] = {
-#define METHOD(service, name, fn, verb, url, to, request, response) \
-    { .path = PATH(service, name), .fn_unary = call_##name },
+#define RPC_METHOD(service, name, fn) { .path = PATH(service, name), .fn_unary = call_##name },
+#define METHOD(service, name, fn, verb, url, to, request, response) RPC_METHOD(service, name, fn)
 #include "cloud/pubsub_methods.def"
-#undef METHOD
-    { .path = PATH(Subscriber, StreamingPull), .streaming = true, .fn_stream = cloud_streaming_pull },
+    { .path = PATH("google.pubsub.v1.Subscriber", StreamingPull), .streaming = true,
+      .fn_stream = cloud_streaming_pull },
 };
 
 struct grpc_server *cloud_grpc_make(struct cloud *c)

@@ -18,7 +18,6 @@ enum method_id {
 #define METHOD(service, name, fn, verb, url, to, request, response) M_##name,
 #define REST_METHOD METHOD
 #include "cloud/pubsub_methods.def"
-#undef METHOD
     METHODS
 };
 
@@ -26,7 +25,6 @@ static const struct route_row rows[] = {
 #define METHOD(service, name, fn, verb, url, to, request, response) { verb, url, M_##name },
 #define REST_METHOD METHOD
 #include "cloud/pubsub_methods.def"
-#undef METHOD
 };
 
 static const struct {
@@ -38,7 +36,6 @@ static const struct {
     { fn, to, CLOUD_MESSAGE_##request, CLOUD_MESSAGE_##response },
 #define REST_METHOD METHOD
 #include "cloud/pubsub_methods.def"
-#undef METHOD
 };
 
 struct http_unary {

@@ -219,6 +219,9 @@ cloud_unary_fn cloud_pubsub_not_offered;
 cloud_unary_fn cloud_sub_create, cloud_sub_get, cloud_sub_update, cloud_sub_list, cloud_sub_delete,
     cloud_sub_pull, cloud_sub_backlog, cloud_sub_acknowledge, cloud_sub_modify_deadline;
 
+/* iam_methods.c: over topics, subscriptions and snapshots */
+cloud_unary_fn cloud_pubsub_iam_get, cloud_pubsub_iam_set, cloud_pubsub_iam_test;
+
 /* streaming_pull.c */
 struct grpc_stream;
 void cloud_streaming_pull(void *cloud, struct grpc_stream *s);

@@ -1,5 +1,6 @@
 #include "cloud/pubsub.h"
 
+#include "cloud/iam.h"
 #include "cloud/proto_wire.h"
 
 enum { PAGE_MAX = 1000 };
@@ -181,6 +182,7 @@ void cloud_sub_delete(struct cloud_unary *u, struct bytes request)
     cloud_db_key_u64(&key, s->number);
     struct cloud_db_write *w = cloud_db_begin(u->cloud->db);
     cloud_db_erase(w, CLOUD_DB_SUBSCRIPTION, bytes_str(s->name));
+    cloud_iam_erase(w, bytes_str(s->name));
     cloud_db_erase_prefix(w, CLOUD_DB_BACKLOG, buf_bytes(&key));
     cloud_db_then(w, sub_deleted, change_make(u, s->number));
     s->durable = false;    /* hidden while it goes */

@@ -1,5 +1,6 @@
 #include "cloud/pubsub.h"
 
+#include "cloud/iam.h"
 #include "cloud/proto_wire.h"
 
 /* google/pubsub/v1/pubsub.proto, message Topic */
@@ -288,6 +289,7 @@ void cloud_topic_delete(struct cloud_unary *u, struct bytes request)
         return;
     struct cloud_db_write *w = cloud_db_begin(u->cloud->db);
     cloud_db_erase(w, CLOUD_DB_TOPIC, bytes_str(t->name));
+    cloud_iam_erase(w, bytes_str(t->name));
     LIST_EACH(&t->subs, link, after) {
         struct cloud_sub *s = CONTAINER_OF(link, struct cloud_sub, topic_link);
         CLEANUP(buf_fini) struct buf proto = { 0 };

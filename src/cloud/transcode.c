@@ -1,6 +1,7 @@
 #include "cloud/transcode.h"
 
 #include "base/b64.h"
+#include "cloud/api_fields.h"
 #include "cloud/proto_wire.h"
 #include "json/doc.h"
 #include "json/write.h"
@@ -8,120 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-
-enum kind {
-    K_TEXT, K_OCTETS, K_INT32, K_INT64, K_BOOL, K_DURATION, K_TIMESTAMP, K_MESSAGE, K_PAIRS, K_STATE, K_MASK
-};
-
-struct field {
-    const char *name;                /* camelCase; snake_case is made from it */
-    uint32_t number;
-    enum kind kind;
-    bool repeated;
-    const struct message *message;
-};
-
-struct message {
-    const struct field *fields;
-    size_t count;
-};
-
-#define MESSAGE(name, ...)                                        \
-    static const struct field name##_fields[] = { __VA_ARGS__ };  \
-    static const struct message name = { name##_fields, ARRAY_LEN(name##_fields) }
-
-/* google/pubsub/v1/pubsub.proto. Fields that a client may set but that are refused are here too, so that the
- * refusal is the method's and names them. */
-static const struct message nothing = { NULL, 0 };
-
-MESSAGE(storage_policy,
-    { "allowedPersistenceRegions", 1, K_TEXT, .repeated = true }, { "enforceInTransit", 2, K_BOOL });
-MESSAGE(schema_settings,
-    { "schema", 1, K_TEXT }, { "encoding", 2, K_INT32 }, { "firstRevisionId", 3, K_TEXT },
-    { "lastRevisionId", 4, K_TEXT });
-MESSAGE(topic,
-    { "name", 1, K_TEXT }, { "labels", 2, K_PAIRS },
-    { "messageStoragePolicy", 3, K_MESSAGE, .message = &storage_policy }, { "kmsKeyName", 5, K_TEXT },
-    { "schemaSettings", 6, K_MESSAGE, .message = &schema_settings }, { "satisfiesPzs", 7, K_BOOL },
-    { "messageRetentionDuration", 8, K_DURATION }, { "state", 9, K_STATE },
-    { "ingestionDataSourceSettings", 10, K_MESSAGE, .message = &nothing },
-    { "messageTransforms", 13, K_MESSAGE, .repeated = true, .message = &nothing }, { "tags", 14, K_PAIRS });
-MESSAGE(update_topic,
-    { "topic", 1, K_MESSAGE, .message = &topic }, { "updateMask", 2, K_MASK });
-MESSAGE(topic_request,
-    { "topic", 1, K_TEXT });
-MESSAGE(list_project,
-    { "project", 1, K_TEXT }, { "pageSize", 2, K_INT32 }, { "pageToken", 3, K_TEXT });
-MESSAGE(list_topic,
-    { "topic", 1, K_TEXT }, { "pageSize", 2, K_INT32 }, { "pageToken", 3, K_TEXT });
-MESSAGE(list_topics,
-    { "topics", 1, K_MESSAGE, .repeated = true, .message = &topic }, { "nextPageToken", 2, K_TEXT });
-MESSAGE(list_names,
-    { "subscriptions", 1, K_TEXT, .repeated = true }, { "nextPageToken", 2, K_TEXT });
-MESSAGE(pubsub_message,
-    { "data", 1, K_OCTETS }, { "attributes", 2, K_PAIRS }, { "messageId", 3, K_TEXT },
-    { "publishTime", 4, K_TIMESTAMP }, { "orderingKey", 5, K_TEXT });
-MESSAGE(publish,
-    { "topic", 1, K_TEXT }, { "messages", 2, K_MESSAGE, .repeated = true, .message = &pubsub_message });
-MESSAGE(published,
-    { "messageIds", 1, K_TEXT, .repeated = true });
-MESSAGE(push_config,
-    { "pushEndpoint", 1, K_TEXT }, { "attributes", 2, K_PAIRS }, { "oidcToken", 3, K_MESSAGE, .message = &nothing },
-    { "pubsubWrapper", 4, K_MESSAGE, .message = &nothing }, { "noWrapper", 5, K_MESSAGE, .message = &nothing });
-MESSAGE(expiration_policy,
-    { "ttl", 1, K_DURATION });
-MESSAGE(dead_letter_policy,
-    { "deadLetterTopic", 1, K_TEXT }, { "maxDeliveryAttempts", 2, K_INT32 });
-MESSAGE(retry_policy,
-    { "minimumBackoff", 1, K_DURATION }, { "maximumBackoff", 2, K_DURATION });
-MESSAGE(subscription,
-    { "name", 1, K_TEXT }, { "topic", 2, K_TEXT }, { "pushConfig", 4, K_MESSAGE, .message = &push_config },
-    { "ackDeadlineSeconds", 5, K_INT32 }, { "retainAckedMessages", 7, K_BOOL },
-    { "messageRetentionDuration", 8, K_DURATION }, { "labels", 9, K_PAIRS },
-    { "enableMessageOrdering", 10, K_BOOL },
-    { "expirationPolicy", 11, K_MESSAGE, .message = &expiration_policy }, { "filter", 12, K_TEXT },
-    { "deadLetterPolicy", 13, K_MESSAGE, .message = &dead_letter_policy },
-    { "retryPolicy", 14, K_MESSAGE, .message = &retry_policy }, { "detached", 15, K_BOOL },
-    { "enableExactlyOnceDelivery", 16, K_BOOL }, { "topicMessageRetentionDuration", 17, K_DURATION },
-    { "bigqueryConfig", 18, K_MESSAGE, .message = &nothing }, { "state", 19, K_STATE },
-    { "cloudStorageConfig", 22, K_MESSAGE, .message = &nothing },
-    { "messageTransforms", 25, K_MESSAGE, .repeated = true, .message = &nothing }, { "tags", 26, K_PAIRS });
-MESSAGE(update_subscription,
-    { "subscription", 1, K_MESSAGE, .message = &subscription }, { "updateMask", 2, K_MASK });
-MESSAGE(subscription_request,
-    { "subscription", 1, K_TEXT });
-MESSAGE(list_subscriptions,
-    { "subscriptions", 1, K_MESSAGE, .repeated = true, .message = &subscription }, { "nextPageToken", 2, K_TEXT });
-MESSAGE(pull,
-    { "subscription", 1, K_TEXT }, { "returnImmediately", 2, K_BOOL }, { "maxMessages", 3, K_INT32 });
-MESSAGE(received_message,
-    { "ackId", 1, K_TEXT }, { "message", 2, K_MESSAGE, .message = &pubsub_message },
-    { "deliveryAttempt", 3, K_INT32 });
-MESSAGE(pulled,
-    { "receivedMessages", 1, K_MESSAGE, .repeated = true, .message = &received_message });
-MESSAGE(acknowledge,
-    { "subscription", 1, K_TEXT }, { "ackIds", 2, K_TEXT, .repeated = true });
-MESSAGE(modify_deadline,
-    { "subscription", 1, K_TEXT }, { "ackDeadlineSeconds", 3, K_INT32 },
-    { "ackIds", 4, K_TEXT, .repeated = true });
-
-/* Ours: not in pubsub.proto. */
-MESSAGE(backlog,
-    { "unacked", 1, K_INT64 }, { "leased", 2, K_INT64 });
-
-static const struct message *const messages[CLOUD_MESSAGES] = {
-    [CLOUD_MESSAGE_topic] = &topic, [CLOUD_MESSAGE_update_topic] = &update_topic,
-    [CLOUD_MESSAGE_topic_request] = &topic_request, [CLOUD_MESSAGE_list_project] = &list_project,
-    [CLOUD_MESSAGE_list_topic] = &list_topic, [CLOUD_MESSAGE_list_topics] = &list_topics,
-    [CLOUD_MESSAGE_list_names] = &list_names, [CLOUD_MESSAGE_publish] = &publish,
-    [CLOUD_MESSAGE_published] = &published, [CLOUD_MESSAGE_subscription] = &subscription,
-    [CLOUD_MESSAGE_update_subscription] = &update_subscription,
-    [CLOUD_MESSAGE_subscription_request] = &subscription_request,
-    [CLOUD_MESSAGE_list_subscriptions] = &list_subscriptions, [CLOUD_MESSAGE_pull] = &pull,
-    [CLOUD_MESSAGE_pulled] = &pulled, [CLOUD_MESSAGE_acknowledge] = &acknowledge,
-    [CLOUD_MESSAGE_modify_deadline] = &modify_deadline, [CLOUD_MESSAGE_backlog] = &backlog,
-    [CLOUD_MESSAGE_empty] = &nothing
-};
 
 /* --- JSON in --- */
 
@@ -141,7 +28,7 @@ static bool is_named(const char *name, struct bytes key)
     return at == key.len;
 }
 
-static const struct field *find_field(const struct message *m, struct bytes key)
+static const struct cloud_field *find_field(const struct cloud_fields *m, struct bytes key)
 {
     for (size_t i = 0; i < m->count; i++)
         if (is_named(m->fields[i].name, key))
@@ -177,57 +64,71 @@ static void read_mask(struct bytes text, struct buf *out, uint32_t number)
     cloud_wire_put_bytes(out, number, buf_bytes(&paths));
 }
 
-static bool read_text(const struct field *f, struct bytes text, struct buf *out)
+/* A value of an enum, by its word or its number. */
+static bool read_enum(const struct cloud_field *f, struct bytes text, struct buf *out)
+{
+    uint64_t n = 0;
+    if (!bytes_to_u64(text, &n)) {
+        while (f->words[n] != NULL && !bytes_eq_str(text, f->words[n]))
+            n++;
+        if (f->words[n] == NULL)
+            return false;
+    }
+    cloud_wire_put_uint(out, f->number, n);
+    return n <= INT32_MAX;
+}
+
+static bool read_text(const struct cloud_field *f, struct bytes text, struct buf *out)
 {
     us_t us;
     uint64_t n;
     switch (f->kind) {
-    case K_TEXT:
+    case CLOUD_FIELD_TEXT:
         cloud_wire_put_bytes(out, f->number, text);
         return true;
-    case K_OCTETS: {
+    case CLOUD_FIELD_OCTETS: {
         CLEANUP(buf_fini) struct buf octets = { 0 };
         if (!b64_decode(text, &octets))
             return false;
         cloud_wire_put_bytes(out, f->number, buf_bytes(&octets));
         return true;
     }
-    case K_INT32:
-    case K_INT64: {
+    case CLOUD_FIELD_INT32:
+    case CLOUD_FIELD_INT64: {
         bool negative = text.len > 0 && text.ptr[0] == '-';
         if (!bytes_to_u64(bytes_sub(text, negative, SIZE_MAX), &n) || n > INT64_MAX)
             return false;
         cloud_wire_put_uint(out, f->number, negative ? (uint64_t) - (int64_t) n : n);
         return true;
     }
-    case K_BOOL:
+    case CLOUD_FIELD_BOOL:
         cloud_wire_put_uint(out, f->number, bytes_eq_str(text, "true"));
         return bytes_eq_str(text, "true") || bytes_eq_str(text, "false");
-    case K_DURATION:
+    case CLOUD_FIELD_DURATION:
         if (!read_duration(text, &us))
             return false;
         cloud_wire_put_time(out, f->number, us);
         return true;
-    case K_TIMESTAMP:
+    case CLOUD_FIELD_TIMESTAMP:
         if (!clock_parse_rfc3339(text.ptr, text.len, &us) || us < 0)
             return false;
         cloud_wire_put_time(out, f->number, us);
         return true;
-    case K_MASK:
+    case CLOUD_FIELD_MASK:
         read_mask(text, out, f->number);
         return true;
-    case K_STATE:    /* output only */
-        return true;
-    case K_MESSAGE:
-    case K_PAIRS:
+    case CLOUD_FIELD_ENUM:
+        return read_enum(f, text, out);
+    case CLOUD_FIELD_MESSAGE:
+    case CLOUD_FIELD_PAIRS:
         return false;
     }
     return false;
 }
 
-static bool read_message(const struct message *m, const struct json_node *node, struct buf *out, struct err *err);
+static bool read_message(const struct cloud_fields *m, const struct json_node *node, struct buf *out, struct err *err);
 
-static bool read_pairs(const struct field *f, const struct json_node *node, struct buf *out)
+static bool read_pairs(const struct cloud_field *f, const struct json_node *node, struct buf *out)
 {
     for (const struct json_node *n = json_doc_first(node); n != NULL; n = json_doc_next(n)) {
         if (json_doc_kind(n) != JSON_STRING)
@@ -237,13 +138,13 @@ static bool read_pairs(const struct field *f, const struct json_node *node, stru
     return true;
 }
 
-static bool read_value(const struct field *f, const struct json_node *node, struct buf *out, struct err *err)
+static bool read_value(const struct cloud_field *f, const struct json_node *node, struct buf *out, struct err *err)
 {
     enum json_kind kind = json_doc_kind(node);
     char number[32];
     struct bytes text = { 0 };
     bool ok;
-    if (f->kind == K_MESSAGE && kind == JSON_OBJECT) {
+    if (f->kind == CLOUD_FIELD_MESSAGE && kind == JSON_OBJECT) {
         CLEANUP(buf_fini) struct buf inner = { 0 };
         TRY(read_message(f->message, node, &inner, err));
         cloud_wire_put_bytes(out, f->number, buf_bytes(&inner));
@@ -255,20 +156,21 @@ static bool read_value(const struct field *f, const struct json_node *node, stru
         text = bytes_str(kind == JSON_TRUE ? "true" : "false");
     else if (kind == JSON_NUMBER)
         text = bytes_of(number, (size_t) snprintf(number, sizeof(number), "%.0f", json_doc_number(node, 0)));
-    if (kind == JSON_NUMBER && f->kind != K_INT32 && f->kind != K_INT64 && f->kind != K_STATE)
+    bool number_fits = f->kind == CLOUD_FIELD_INT32 || f->kind == CLOUD_FIELD_INT64 || f->kind == CLOUD_FIELD_ENUM;
+    if (kind == JSON_NUMBER && !number_fits)
         ok = false;
-    else if (f->kind == K_PAIRS)
+    else if (f->kind == CLOUD_FIELD_PAIRS)
         ok = kind == JSON_OBJECT && read_pairs(f, node, out);
     else
         ok = text.ptr != NULL && read_text(f, text, out);
     return ok ? true : FAIL(err, BAD_INPUT, "Invalid value at '%s'.", f->name);
 }
 
-static bool read_message(const struct message *m, const struct json_node *node, struct buf *out, struct err *err)
+static bool read_message(const struct cloud_fields *m, const struct json_node *node, struct buf *out, struct err *err)
 {
     for (const struct json_node *n = json_doc_first(node); n != NULL; n = json_doc_next(n)) {
         struct bytes key = bytes_str(json_doc_key(n));
-        const struct field *f = find_field(m, key);
+        const struct cloud_field *f = find_field(m, key);
         /* What is refused whole is not looked into. */
         if (f == NULL && m->count == 0)
             cloud_wire_put_uint(out, 1, 1);
@@ -296,19 +198,19 @@ bool cloud_transcode_read(enum cloud_message m, struct bytes json, struct buf *o
     CLEANUP(json_doc_free_ptr) struct json_doc *doc = json_doc_parse(json, err);
     if (doc == NULL || json_doc_kind(json_doc_root(doc)) != JSON_OBJECT)
         return FAIL(err, BAD_INPUT, "Payload isn't valid for request.");
-    return read_message(messages[m], json_doc_root(doc), out, err);
+    return read_message(cloud_api_fields(m), json_doc_root(doc), out, err);
 }
 
 bool cloud_transcode_read_field(enum cloud_message m, const char *field, struct bytes text, struct buf *out)
 {
     struct bytes rest = bytes_str(field);
-    const struct field *f = find_field(messages[m], bytes_cut(&rest, '.'));
+    const struct cloud_field *f = find_field(cloud_api_fields(m), bytes_cut(&rest, '.'));
     if (f == NULL)
-        return messages[m]->count == 0;    /* a method that is not offered takes anything */
+        return cloud_api_fields(m)->count == 0;    /* a method that is not offered takes anything */
     if (rest.len == 0)
         return read_text(f, text, out);
     /* A part of a message field: merged with what stands there already, as protobuf messages do. */
-    const struct field *inner = find_field(f->message, rest);
+    const struct cloud_field *inner = find_field(f->message, rest);
     CLEANUP(buf_fini) struct buf part = { 0 };
     buf_append(&part, cloud_wire_find(buf_bytes(out), f->number));
     if (inner == NULL || !read_text(inner, text, &part))
@@ -338,9 +240,9 @@ static void write_time(struct json_writer *w, const char *key, us_t wall_us)
     json_write_str(w, key, bytes_str(text));
 }
 
-static void write_message(struct json_writer *w, const struct message *m, struct bytes message);
+static void write_message(struct json_writer *w, const struct cloud_fields *m, struct bytes message);
 
-static void write_pairs(struct json_writer *w, const struct field *f, struct bytes message)
+static void write_pairs(struct json_writer *w, const struct cloud_field *f, struct bytes message)
 {
     bool begun = false;
     struct cloud_wire wire = cloud_wire_of(message);
@@ -357,49 +259,59 @@ static void write_pairs(struct json_writer *w, const struct field *f, struct byt
         json_write_end(w);
 }
 
-static void write_value(struct json_writer *w, const char *key, const struct field *f,
+static void write_enum(struct json_writer *w, const char *key, const struct cloud_field *f, uint64_t value)
+{
+    for (uint64_t n = 0; f->words[n] != NULL; n++)
+        if (n == value) {
+            json_write_str(w, key, bytes_str(f->words[n]));
+            return;
+        }
+    json_write_int(w, key, (int32_t) value);
+}
+
+static void write_value(struct json_writer *w, const char *key, const struct cloud_field *f,
                         const struct cloud_wire_field *v)
 {
     us_t us;
     switch (f->kind) {
-    case K_TEXT:
+    case CLOUD_FIELD_TEXT:
         json_write_str(w, key, v->octets);
         break;
-    case K_OCTETS:
+    case CLOUD_FIELD_OCTETS:
         json_write_b64(w, key, v->octets);
         break;
-    case K_INT32:
+    case CLOUD_FIELD_INT32:
         json_write_int(w, key, (int32_t) v->value);
         break;
-    case K_INT64:
+    case CLOUD_FIELD_INT64:
         json_write_int_str(w, key, (int64_t) v->value);
         break;
-    case K_BOOL:
+    case CLOUD_FIELD_BOOL:
         json_write_bool(w, key, v->value != 0);
         break;
-    case K_STATE:
-        json_write_str(w, key, bytes_str(v->value == 1 ? "ACTIVE" : "STATE_UNSPECIFIED"));
+    case CLOUD_FIELD_ENUM:
+        write_enum(w, key, f, v->value);
         break;
-    case K_DURATION:
+    case CLOUD_FIELD_DURATION:
         if (cloud_wire_read_time(v->octets, &us))
             write_duration(w, key, us);
         break;
-    case K_TIMESTAMP:
+    case CLOUD_FIELD_TIMESTAMP:
         if (cloud_wire_read_time(v->octets, &us))
             write_time(w, key, us);
         break;
-    case K_MESSAGE:
+    case CLOUD_FIELD_MESSAGE:
         json_write_object(w, key);
         write_message(w, f->message, v->octets);
         json_write_end(w);
         break;
-    case K_PAIRS:
-    case K_MASK:
+    case CLOUD_FIELD_PAIRS:
+    case CLOUD_FIELD_MASK:
         break;
     }
 }
 
-static void write_field(struct json_writer *w, const struct field *f, struct bytes message)
+static void write_field(struct json_writer *w, const struct cloud_field *f, struct bytes message)
 {
     bool begun = false, seen = false;
     struct cloud_wire_field v, last = { 0 };
@@ -422,10 +334,10 @@ static void write_field(struct json_writer *w, const struct field *f, struct byt
         write_value(w, f->name, f, &last);
 }
 
-static void write_message(struct json_writer *w, const struct message *m, struct bytes message)
+static void write_message(struct json_writer *w, const struct cloud_fields *m, struct bytes message)
 {
     for (size_t i = 0; i < m->count; i++)
-        if (m->fields[i].kind == K_PAIRS)
+        if (m->fields[i].kind == CLOUD_FIELD_PAIRS)
             write_pairs(w, &m->fields[i], message);
         else
             write_field(w, &m->fields[i], message);
@@ -435,6 +347,6 @@ void cloud_transcode_write(enum cloud_message m, struct bytes message, struct bu
 {
     struct json_writer w = json_write_to(json);
     json_write_object(&w, NULL);
-    write_message(&w, messages[m], message);
+    write_message(&w, cloud_api_fields(m), message);
     json_write_end(&w);
 }

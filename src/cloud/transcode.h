@@ -9,13 +9,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+/* Fields of each: api_fields.c. */
+#define CLOUD_MESSAGE_TABLE(ROW)                                                                     \
+    ROW(topic) ROW(update_topic) ROW(topic_request) ROW(list_project) ROW(list_topic)                \
+    ROW(list_topics) ROW(list_names) ROW(list_snapshot_names) ROW(publish) ROW(published)            \
+    ROW(subscription) ROW(update_subscription) ROW(subscription_request) ROW(list_subscriptions)     \
+    ROW(modify_push) ROW(pull) ROW(pulled) ROW(acknowledge) ROW(modify_deadline)                     \
+    ROW(snapshot) ROW(create_snapshot) ROW(snapshot_request) ROW(update_snapshot)                    \
+    ROW(list_snapshots) ROW(seek) ROW(policy) ROW(get_policy) ROW(set_policy)                        \
+    ROW(test_permissions) ROW(permissions) ROW(error_info) ROW(retry_info) ROW(bad_request)          \
+    ROW(quota_failure) ROW(precondition_failure) ROW(resource_info) ROW(backlog) ROW(empty)
+
 enum cloud_message {
-    CLOUD_MESSAGE_topic, CLOUD_MESSAGE_update_topic, CLOUD_MESSAGE_topic_request, CLOUD_MESSAGE_list_project,
-    CLOUD_MESSAGE_list_topic, CLOUD_MESSAGE_list_topics, CLOUD_MESSAGE_list_names, CLOUD_MESSAGE_publish,
-    CLOUD_MESSAGE_published, CLOUD_MESSAGE_subscription, CLOUD_MESSAGE_update_subscription,
-    CLOUD_MESSAGE_subscription_request, CLOUD_MESSAGE_list_subscriptions, CLOUD_MESSAGE_pull, CLOUD_MESSAGE_pulled,
-    CLOUD_MESSAGE_acknowledge, CLOUD_MESSAGE_modify_deadline, CLOUD_MESSAGE_backlog,
-    CLOUD_MESSAGE_empty, CLOUD_MESSAGES
+#define CLOUD_MESSAGE_ROW(name) CLOUD_MESSAGE_##name,
+    CLOUD_MESSAGE_TABLE(CLOUD_MESSAGE_ROW)
+#undef CLOUD_MESSAGE_ROW
+    CLOUD_MESSAGES
 };
 
 /* json: an object; empty is {}. Class BAD_INPUT with Google's sentence for an unknown field or a wrong value. */
