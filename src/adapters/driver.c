@@ -55,9 +55,9 @@ static void act(struct driver *d, const struct relay_action *a)
     case ACT_ACK:        driver_source_ack(d, a); break;
     case ACT_RELEASE:    driver_source_release(d, a); break;
     case ACT_FORGET:     driver_source_forget(d, a->lease); break;
-    case ACT_GROUP_DONE: break;    /* group 0, the direct run's, never ends */
+    case ACT_GROUP_DONE: d->conf.bundles->on_group_done(d->conf.bundles->ctx, a->group, a->failed); break;
     case ACT_REFRESH:    refresh(d, a); break;
-    case ACT_FLOW:       pull_stream_flow(d->pull, a->count); break;
+    case ACT_FLOW:       driver_flow(d, a->count); break;
     case ACT_NOTICE:     driver_notice(d, a); break;
     }
 }
@@ -121,6 +121,7 @@ struct driver *driver_make(const struct driver_conf *conf)
     slots_init(&d->leases, sizeof(struct lease), LIMIT_OUTSTANDING);
     list_init(&d->leases_by_age);
     list_init(&d->late);
+    driver_bundles_open(d);
     for (int t = 0; t < RELAY_TARGETS; t++)
         d->probe[t] = (struct attempt) {
             .driver = d, .op = OP_PROBE, .target = (enum relay_target) t,
@@ -157,6 +158,7 @@ void driver_free(struct driver *d)
         mem_free(d->attempts[i]);
     }
     mem_free(d->attempts);
+    driver_bundles_close(d);
     driver_source_close(d);
     slots_fini(&d->leases);
     loop_task_cancel(d->conf.loop, &d->task);
@@ -168,18 +170,22 @@ void driver_free(struct driver *d)
 void driver_drain(struct driver *d, us_t until_us)
 {
     driver_feed(d, &(struct relay_event) { .kind = EV_DRAIN, .until_us = until_us });
+    if (d->pull == NULL)
+        return;
     pull_stream_stop(d->pull);
+    driver_unpark_all(d);
 }
 
 bool driver_is_drained(const struct driver *d)
 {
-    return relay_is_drained(d->relay) && ack_batch_open(d->acks) == 0;
+    return relay_is_drained(d->relay) && (d->acks == NULL || ack_batch_open(d->acks) == 0);
 }
 
 void driver_flush(struct driver *d)
 {
     driver_act(d);
-    ack_batch_flush(d->acks);
+    if (d->acks != NULL)
+        ack_batch_flush(d->acks);
 }
 
 void driver_set_policy(struct driver *d, const struct relay_policy *policy)
@@ -199,8 +205,8 @@ void driver_accept_storm(struct driver *d)
 void driver_facts(const struct driver *d, struct driver_facts *ret_facts)
 {
     *ret_facts = d->facts;
-    ret_facts->pull = pull_stream_state(d->pull);
-    ret_facts->acks_open = ack_batch_open(d->acks);
+    ret_facts->pull = d->pull != NULL ? pull_stream_state(d->pull) : PULL_CLOSED;
+    ret_facts->acks_open = d->acks != NULL ? ack_batch_open(d->acks) : 0;
     struct list_link *oldest = list_first(&d->leases_by_age);
     us_t published = oldest != NULL ? CONTAINER_OF(oldest, struct lease, by_age)->published_wall_us : 0;
     ret_facts->oldest_published_wall_us = published != 0 ? published : US_NEVER;

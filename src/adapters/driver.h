@@ -1,5 +1,5 @@
 /*
- * The driver of the direct run: the one place where the engine meets the world.
+ * The driver: the one place where the engine meets the world.
  *
  *      callbacks of clients --> relay_feed      (at once: the engine only notes)
  *      one task a pass      --> relay_take      (until empty), each action started
@@ -7,6 +7,11 @@
  * What an attempt needs while it is under way (its call, its body, its times)
  * lies here, in a table by the job's slot; what the engine knows of a message
  * is its name and ids. No decision is taken here.
+ *
+ * In the direct run a delivery goes to the engine as it comes (group 0). With
+ * conf.bundles it belongs to a group: the caller opens one for each bundle of
+ * its runner and either pushes elements into it (the runner's leases), or takes
+ * what the pull stream brought (our leases). See source_bundles.c.
  */
 #ifndef ADAPTERS_DRIVER_H
 #define ADAPTERS_DRIVER_H
@@ -21,6 +26,17 @@
 
 struct driver;
 
+/* Called from the loop, never inside a driver_ call. No driver_ call may be made within on_outcome. */
+struct driver_bundles {
+    us_t park_us;                         /* a pulled message that nobody takes is given back after this */
+    void (*on_parked)(void *ctx);         /* messages wait for driver_take() */
+    /* mark: what the delivery was given; 0 for those of driver_take(). a->group: its founder's. */
+    void (*on_outcome)(void *ctx, const struct relay_action *a, uint32_t mark);
+    /* Every delivery of the group has its outcome. failed: the runner must not take it as done. */
+    void (*on_group_done)(void *ctx, uint32_t group, bool failed);
+    void *ctx;
+};
+
 struct driver_conf {
     struct loop *loop;
     struct log *log;
@@ -33,7 +49,8 @@ struct driver_conf {
     struct auth_source *auth;             /* NULL: no tokens (local cloud) */
     struct sink *sink;                    /* NULL: none; message faults hold */
     struct pubsub_endpoint pubsub;
-    struct bytes subscription;
+    struct bytes subscription;            /* empty: nothing is pulled */
+    const struct driver_bundles *bundles; /* NULL: the direct run */
     uint32_t outstanding_max;
     uint64_t outstanding_bytes;
     bool copy_labels;
@@ -57,6 +74,17 @@ void driver_flush(struct driver *d);
 /* Copied; what the stream told of the subscription (exactly-once, ordering) is put in by the driver. */
 void driver_set_policy(struct driver *d, const struct relay_policy *policy);
 void driver_accept_storm(struct driver *d);
+
+/* With conf.bundles. Group ids are the caller's, never 0, never used twice. */
+void driver_group_open(struct driver *d, uint32_t group, bool runner_leases);
+void driver_group_full(struct driver *d, uint32_t group);       /* its last delivery is in */
+void driver_group_permit(struct driver *d, uint32_t group);     /* finalized; of an unknown group: no effect */
+void driver_group_abandon(struct driver *d, uint32_t group);
+/* An element that the runner holds the lease of; ack_id is not looked at. False: LIMIT_OUTSTANDING are held. */
+bool driver_push(struct driver *d, uint32_t group, const struct pubsub_delivery *element, uint32_t mark);
+/* Hands at most `max` of the messages that wait to the group; how many it were. */
+uint32_t driver_take(struct driver *d, uint32_t group, uint32_t max);
+uint32_t driver_parked(const struct driver *d);
 
 struct driver_facts {
     enum pull_state pull;

@@ -3,6 +3,7 @@
  *
  *      driver.c         tables, feeding, the task that takes actions
  *      source_pubsub.c  deliveries in; extensions, acknowledgements, releases out
+ *      source_bundles.c deliveries that belong to groups: parked, taken, pushed
  *      do_attempt.c     fetch, ingest, proof, probe: an action becomes a call, its end an event
  *      do_bury.c        dead letters and skip records
  *      outcome.c        outcomes and notices become counters and log lines
@@ -24,6 +25,7 @@ struct lease {
     char ack_id[LEASE_ACK_ID_INLINE];
     char *ack_id_long;             /* owned; NULL: it is inside */
     us_t published_wall_us;        /* 0: not told */
+    uint32_t mark;                 /* driver_push() */
     struct list_link by_age;       /* d->leases_by_age, oldest arrival first */
 };
 
@@ -67,6 +69,11 @@ struct driver {
     struct ack_batch *acks;
     struct slots leases;
     struct list leases_by_age;
+    struct list parked;            /* pulled, and not yet taken by a group: the engine does not know of them */
+    struct loop_timer park_timer;
+    struct loop_task park_task;
+    bool stopping;                 /* what still comes is given back at once */
+    uint32_t flow;                 /* ACT_FLOW, less what the engine was given since */
     struct attempt **attempts;     /* by job slot; made as slots appear, kept for reuse */
     uint32_t attempts_count;
     struct attempt probe[RELAY_TARGETS];
@@ -90,7 +97,21 @@ void driver_source_ack(struct driver *d, const struct relay_action *a);
 void driver_source_release(struct driver *d, const struct relay_action *a);
 void driver_source_forget(struct driver *d, relay_id lease);
 void driver_source_probe(struct driver *d);
+/* NULL: there are LIMIT_OUTSTANDING, or an id that could not be sent back. */
+struct lease *driver_lease_make(struct driver *d, const struct pubsub_delivery *p, relay_id *ret_id);
+enum relay_reason driver_judge(const struct driver *d, const struct pubsub_delivery *p);
+/* It came: facts, counters, log. */
+void driver_tell_received(struct driver *d, const struct pubsub_delivery *p);
+void driver_lease_give_back(struct driver *d, relay_id lease);    /* one that the engine never heard of */
+
+/* source_bundles.c */
+void driver_bundles_open(struct driver *d);
+void driver_bundles_close(struct driver *d);
+void driver_park(struct driver *d, const struct relay_event *delivery);
+void driver_unpark_all(struct driver *d);    /* given back */
+void driver_flow(struct driver *d, uint32_t count);
 struct bytes driver_lease_message_id(const struct driver *d, relay_id lease);
+uint32_t driver_lease_mark(const struct driver *d, relay_id lease);    /* 0: it has none, or is gone */
 /* What of an announced name may be shown: the name of an HL7v2 message in some store. What is no such name may be
  * anything, a message too, and is "not-a-name": its notification's message_id finds it. */
 struct bytes driver_shown_name(const struct driver *d, struct bytes announced);

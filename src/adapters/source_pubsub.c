@@ -6,7 +6,7 @@
 #include "adapters/driver_parts.h"
 #include "base/mem.h"
 
-static enum relay_reason judge(const struct driver *d, const struct pubsub_delivery *p)
+enum relay_reason driver_judge(const struct driver *d, const struct pubsub_delivery *p)
 {
     if (p->data.len == 0)
         return REASON_EMPTY_NOTIFICATION;
@@ -26,7 +26,7 @@ static struct bytes ack_id_of(const struct lease *l)
     return bytes_of(l->ack_id_long != NULL ? l->ack_id_long : l->ack_id, l->ack_id_len);
 }
 
-static struct lease *lease_make(struct driver *d, const struct pubsub_delivery *p, relay_id *ret_id)
+struct lease *driver_lease_make(struct driver *d, const struct pubsub_delivery *p, relay_id *ret_id)
 {
     struct lease *l = p->ack_id.len <= LIMIT_ACK_ID_LEN ? slots_take(&d->leases, ret_id) : NULL;
     if (l == NULL)
@@ -53,8 +53,24 @@ static void lease_end(struct driver *d, struct lease *l)
 static void deliver(struct driver *d, const struct pubsub_delivery *p, us_t until_us)
 {
     relay_id id;
-    if (lease_make(d, p, &id) == NULL)
-        return;    /* more than LIMIT_OUTSTANDING, or an id we could not send back: it is redelivered */
+    if (driver_lease_make(d, p, &id) == NULL)
+        return;    /* it is redelivered */
+    driver_tell_received(d, p);
+    uint64_t lane = 0;
+    if (d->facts.ordered && p->ordering_key.len > 0)
+        lane = bytes_hash(p->ordering_key, d->conf.seed) | 1;
+    struct relay_event ev = {
+        .kind = EV_DELIVERY, .lease = id, .reason = driver_judge(d, p), .lane = lane, .until_us = until_us,
+        .name = bytes_sub(p->data, 0, LIMIT_NAME_LEN),
+    };
+    if (d->conf.bundles != NULL)
+        driver_park(d, &ev);
+    else
+        driver_feed(d, &ev);
+}
+
+void driver_tell_received(struct driver *d, const struct pubsub_delivery *p)
+{
     d->facts.last_activity_us = loop_now(d->conf.loop);
     if (p->attempt > d->facts.delivery_attempt_max) {
         if (d->facts.delivery_attempt_max == 0)
@@ -66,13 +82,6 @@ static void deliver(struct driver *d, const struct pubsub_delivery *p, us_t unti
     METRIC_INC(d->conf.metrics, RECEIVED);
     if (log_wants(d->conf.log, EVENT_MESSAGE_RECEIVED))
         LOG(d->conf.log, MESSAGE_RECEIVED, LOG_NAME("message", driver_shown_name(d, p->data)), LOG_NAME("message_id", p->message_id));
-    uint64_t lane = 0;
-    if (d->facts.ordered && p->ordering_key.len > 0)
-        lane = bytes_hash(p->ordering_key, d->conf.seed) | 1;
-    driver_feed(d, &(struct relay_event) {
-        .kind = EV_DELIVERY, .lease = id, .reason = judge(d, p), .lane = lane, .until_us = until_us,
-        .name = bytes_sub(p->data, 0, LIMIT_NAME_LEN),
-    });
 }
 
 static void on_deliveries(void *ctx, const struct pubsub_delivery *at, size_t count, us_t until_us)
@@ -158,6 +167,8 @@ static void on_acks(void *ctx, const struct ack_result *results, size_t count)
 void driver_source_open(struct driver *d)
 {
     static const struct pull_stream_events events = { on_deliveries, on_properties, on_state };
+    if (d->conf.subscription.len == 0)
+        return;
     d->acks = ack_batch_make(&(struct ack_batch_conf) {
         .endpoint = d->conf.pubsub, .subscription = d->conf.subscription,
         .gather_us = 10 * US_PER_MS, .timeout_us = 10 * US_PER_S,
@@ -170,8 +181,10 @@ void driver_source_open(struct driver *d)
 
 void driver_source_close(struct driver *d)
 {
-    pull_stream_free(d->pull);
-    ack_batch_free(d->acks);
+    if (d->pull != NULL)
+        pull_stream_free(d->pull);
+    if (d->acks != NULL)
+        ack_batch_free(d->acks);
     LIST_EACH(&d->leases_by_age, link, after)
         lease_end(d, CONTAINER_OF(link, struct lease, by_age));
 }
@@ -206,6 +219,14 @@ void driver_source_forget(struct driver *d, relay_id lease)
     slots_give(&d->leases, lease);
 }
 
+void driver_lease_give_back(struct driver *d, relay_id lease)
+{
+    struct lease *l = slots_find(&d->leases, lease);
+    CHECK(l != NULL);
+    ack_batch_release(d->acks, lease, ack_id_of(l));
+    driver_source_forget(d, lease);
+}
+
 void driver_source_probe(struct driver *d)
 {
     d->probe[AT_SUBSCRIPTION].open = true;
@@ -223,4 +244,10 @@ struct bytes driver_lease_message_id(const struct driver *d, relay_id lease)
 {
     const struct lease *l = slots_find(&d->leases, lease);
     return l != NULL ? bytes_of(l->message_id, l->message_id_len) : bytes_of(NULL, 0);
+}
+
+uint32_t driver_lease_mark(const struct driver *d, relay_id lease)
+{
+    const struct lease *l = slots_find(&d->leases, lease);
+    return l != NULL ? l->mark : 0;
 }

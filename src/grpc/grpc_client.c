@@ -282,6 +282,8 @@ static size_t write_headers(const struct grpc_call *c, const struct grpc_call_co
         h[n++] = (struct net_header) { BYTES_LIT("x-goog-request-params"), conf->routing };
     if (conf->quota_project.len > 0)
         h[n++] = (struct net_header) { BYTES_LIT("x-goog-user-project"), conf->quota_project };
+    if (conf->metadata.name.len > 0)
+        h[n++] = conf->metadata;
     if (conf->deadline_us != US_NEVER) {
         write_timeout(conf->deadline_us - loop_now(h2_pool_loop(c->pool)), timeout, 16);
         h[n++] = (struct net_header) { BYTES_LIT("grpc-timeout"), bytes_str(timeout) };

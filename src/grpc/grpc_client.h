@@ -32,6 +32,7 @@ struct grpc_call_conf {
     struct bytes token;                /* bearer; empty: none. Over cleartext the call is refused, not sent */
     struct bytes routing;              /* x-goog-request-params value, or empty */
     struct bytes quota_project;        /* x-goog-user-project, or empty */
+    struct net_header metadata;        /* one more field (name in lower case), or empty; copied */
     us_t deadline_us;                  /* loop time; US_NEVER: none. Sent as grpc-timeout too */
     size_t message_max;                /* a larger one ends the call: RESOURCE_EXHAUSTED */
 };

@@ -28,6 +28,17 @@ static void end_all(struct relay *r, enum delivery_state state)
         relay_delivery_end(r, CONTAINER_OF(link, struct delivery, link));
 }
 
+/* Done and not permitted: nobody will permit them any more, so they may come again, better soon than late. */
+static void end_settled(struct relay *r)
+{
+    LIST_EACH(&r->deliveries[DELIVERY_SETTLED], link, after) {
+        struct delivery *d = CONTAINER_OF(link, struct delivery, link);
+        if (!d->lost && !d->group->runner_leases)
+            relay_act_lease(r, ACT_RELEASE, d);
+    }
+    end_all(r, DELIVERY_SETTLED);
+}
+
 void relay_drain_begin(struct relay *r, us_t until_us)
 {
     r->draining = true;
@@ -46,7 +57,7 @@ void relay_drain_end(struct relay *r)
     settle_all(r, JOB_WAITING, false);
     settle_all(r, JOB_HELD, false);
     settle_all(r, JOB_RUNNING, false);
-    end_all(r, DELIVERY_SETTLED);    /* done and not permitted, or not confirmed: they may come again */
+    end_settled(r);
     end_all(r, DELIVERY_ACKING);
 }
 
