@@ -10,8 +10,11 @@
 #include <unistd.h>
 
 static const char file_name[] = "storm-guard", new_name[] = "storm-guard.new";
+static const char counts_name[] = "storm-counts", counts_new_name[] = "storm-counts.new";
 
+static struct bytes read_small(int dir_fd, const char *name, char *text, size_t max);
 static bool write_new(int dir_fd, us_t held_since, struct err *err);
+static bool replace(int dir_fd, const char *name, const char *via, struct bytes text, bool durable, struct err *err);
 
 bool storm_state_read(const char *dir, us_t *ret_held_since, struct err *err)
 {
@@ -46,7 +49,8 @@ bool storm_state_write(const char *dir, us_t held_since, struct err *err)
         return FAIL(err, DISK, "cannot open the dead-letter directory %s: %s", dir, strerror(errno));
     bool ok;
     if (held_since == 0) {
-        ok = unlinkat(dir_fd, file_name, 0) == 0 || errno == ENOENT;
+        ok = (unlinkat(dir_fd, file_name, 0) == 0 || errno == ENOENT) &&
+             (unlinkat(dir_fd, counts_name, 0) == 0 || errno == ENOENT);
         if (!ok)
             err_set(err, ERR_DISK, "cannot remove the storm guard's state in %s: %s", dir, strerror(errno));
     } else {
@@ -69,14 +73,56 @@ static bool write_new(int dir_fd, us_t held_since, struct err *err)
     json_write_str(&w, "held_since", bytes_str(stamp));
     json_write_end(&w);
     buf_append_char(&text, '\n');
-    int fd = openat(dir_fd, new_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return replace(dir_fd, file_name, new_name, buf_bytes(&text), true, err);
+}
+
+static bool replace(int dir_fd, const char *name, const char *via, struct bytes text, bool durable, struct err *err)
+{
+    int fd = openat(dir_fd, via, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return FAIL(err, DISK, "cannot write the storm guard's state: %s", strerror(errno));
-    bool ok = write(fd, text.ptr, text.len) == (ssize_t) text.len && fsync(fd) == 0;
+    bool ok = write(fd, text.ptr, text.len) == (ssize_t) text.len && (!durable || fsync(fd) == 0);
     if (!ok)
         err_set(err, ERR_DISK, "cannot write the storm guard's state: %s", strerror(errno));
     close(fd);
-    if (ok && renameat(dir_fd, new_name, dir_fd, file_name) != 0)
+    if (ok && renameat(dir_fd, via, dir_fd, name) != 0)
         ok = FAIL(err, DISK, "cannot replace the storm guard's state: %s", strerror(errno));
+    return ok;
+}
+
+/* Empty: there is none, or it cannot be read; errno says why. */
+static struct bytes read_small(int dir_fd, const char *name, char *text, size_t max)
+{
+    int fd = dir_fd >= 0 ? openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    ssize_t n = fd >= 0 ? read(fd, text, max) : -1;
+    if (fd >= 0)
+        close(fd);
+    return bytes_of(text, n > 0 ? (size_t) n : 0);
+}
+
+struct storm_counts storm_counts_read(const char *dir)
+{
+    char text[256];
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct bytes got = read_small(dir_fd, counts_name, text, sizeof(text));
+    struct json_field f[] = { { "dead", { 0 } }, { "outcomes", { 0 } } };
+    int64_t dead, outcomes;
+    if (dir_fd >= 0)
+        close(dir_fd);
+    if (!json_scan_object(got, f, ARRAY_LEN(f), NULL) || !json_to_i64(&f[0].value, &dead) || !json_to_i64(&f[1].value, &outcomes) ||
+        dead < 0 || outcomes < dead || outcomes > UINT32_MAX)
+        return (struct storm_counts) { 0 };
+    return (struct storm_counts) { (uint32_t) dead, (uint32_t) outcomes };
+}
+
+bool storm_counts_write(const char *dir, struct storm_counts counts, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf text = { 0 };
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return FAIL(err, DISK, "cannot open the dead-letter directory %s: %s", dir, strerror(errno));
+    buf_printf(&text, "{\"v\":1,\"dead\":%u,\"outcomes\":%u}\n", counts.dead, counts.outcomes);
+    bool ok = replace(dir_fd, counts_name, counts_new_name, buf_bytes(&text), false, err);
+    close(dir_fd);
     return ok;
 }

@@ -77,6 +77,9 @@ static bool sink_make(struct assembly *a, struct err *err)
     us_t held_since = 0;
     TRY(storm_state_read(a->conf->sink_dir, &held_since, err));
     a->facts.storm_held = held_since != 0;
+    struct storm_counts counts = storm_counts_read(a->conf->sink_dir);
+    a->facts.storm_dead = counts.dead;
+    a->facts.storm_outcomes = counts.outcomes;
     return true;
 }
 

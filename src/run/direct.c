@@ -20,6 +20,8 @@ static const us_t fast_exit_us = 1 * US_PER_S;
 static const us_t stats_every_us = 60 * US_PER_S;
 /* How often a relay held by the storm guard looks whether `dead accept` was called. */
 static const us_t accept_look_us = 1 * US_PER_S;
+/* How long after a dead letter the storm guard's counts are kept, with all that came meanwhile. */
+static const us_t keep_counts_us = 100 * US_PER_MS;
 
 enum phase { STARTING, RUNNING, DRAINING, LEAVING };
 
@@ -32,7 +34,9 @@ struct direct {
     struct progress *progress;      /* NULL: none */
     struct loop_hook hook;
     struct loop_timer deadline;     /* of the phase */
-    struct loop_timer stats, storm, quiet;
+    struct loop_timer stats, storm, quiet, counts;
+    uint64_t dead_seen;             /* dead letters of this run that the counts on disk know of */
+    bool counts_due;
     struct auth_watcher first_token;
     enum phase phase;
     enum direct_end end;
@@ -151,6 +155,27 @@ static bool is_quiet(struct direct *d, const struct driver_facts *f)
     return false;
 }
 
+/* While it holds, the counts are those at which it began to: `dead accept` may have removed them by now. */
+static void keep_counts(struct direct *d)
+{
+    struct relay_stats s;
+    struct err err;
+    relay_stats(driver_relay(d->a.driver), &s);
+    if (d->a.sink != NULL && !s.storm_held && s.storm_outcomes > 0 &&
+        !storm_counts_write(d->conf->config->sink_dir, (struct storm_counts) { s.storm_dead, s.storm_outcomes }, &err))
+        LOG(d->a.log, SINK_FAILED, LOG_ERR(&err));
+}
+
+static void on_counts(struct loop_timer *t)
+{
+    struct direct *d = CONTAINER_OF(t, struct direct, counts);
+    struct driver_facts f;
+    driver_facts(d->a.driver, &f);
+    d->dead_seen = f.dead;
+    d->counts_due = false;
+    keep_counts(d);
+}
+
 static void on_pass(struct loop_hook *h)
 {
     struct direct *d = CONTAINER_OF(h, struct direct, hook);
@@ -163,6 +188,10 @@ static void on_pass(struct loop_hook *h)
         return;
     }
     driver_facts(d->a.driver, &f);
+    if (f.dead != d->dead_seen && !d->counts_due) {
+        d->counts_due = true;
+        loop_timer_set(d->a.loop, &d->counts, loop_now(d->a.loop) + keep_counts_us);
+    }
     if (d->phase == LEAVING && f.acks_open == 0)
         finish(d, DIRECT_INTERRUPTED);
     else if (d->phase == RUNNING && refused_from_the_start(d, &f))
@@ -215,7 +244,10 @@ static void on_storm(void *ctx, bool held)
         loop_timer_stop(d->a.loop, &d->storm);
         return;
     }
-    if (!storm_state_write(d->conf->config->sink_dir, loop_wall(d->a.loop), &err))
+    struct relay_stats s;
+    relay_stats(driver_relay(d->a.driver), &s);
+    if (!storm_counts_write(d->conf->config->sink_dir, (struct storm_counts) { s.storm_dead, s.storm_outcomes }, &err) ||
+        !storm_state_write(d->conf->config->sink_dir, loop_wall(d->a.loop), &err))
         LOG(d->a.log, SINK_FAILED, LOG_ERR(&err));
     loop_timer_set(d->a.loop, &d->storm, loop_now(d->a.loop) + accept_look_us);
 }
@@ -290,13 +322,15 @@ static bool open_all(struct direct *d)
 
 static void close_all(struct direct *d)
 {
-    struct loop_timer *const timers[] = { &d->deadline, &d->stats, &d->storm, &d->quiet };
+    struct loop_timer *const timers[] = { &d->deadline, &d->stats, &d->storm, &d->quiet, &d->counts };
     for (size_t i = 0; i < ARRAY_LEN(timers); i++)
         loop_timer_stop(d->a.loop, timers[i]);
     if (list_is_linked(&d->hook.link))
         loop_hook_remove(d->a.loop, &d->hook);
     if (list_is_linked(&d->first_token.link))
         auth_unwatch(d->a.auth, &d->first_token);
+    if (d->a.driver != NULL)
+        keep_counts(d);
     progress_close(d->progress);
     status_close(d->status);
     assembly_fini(&d->a);
@@ -308,7 +342,7 @@ enum direct_end direct_run(const struct direct_conf *conf, struct err *err)
 {
     struct direct d = {
         .conf = conf, .err = err, .end = DIRECT_FAILED, .deadline.fn = on_deadline, .stats.fn = on_stats,
-        .storm.fn = on_storm_look, .quiet.fn = on_quiet, .a = { .conf = conf->config },
+        .storm.fn = on_storm_look, .quiet.fn = on_quiet, .counts.fn = on_counts, .a = { .conf = conf->config },
     };
     d.a.loop = loop_make(err);
     if (d.a.loop == NULL)

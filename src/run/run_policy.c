@@ -28,6 +28,8 @@ struct relay_policy run_policy(const struct config *c, const struct run_facts *f
     p.storm_share = c->dead_letter_storm_guard_ratio;
     p.storm_min = (uint32_t) c->dead_letter_storm_guard_min;
     p.storm_held_at_start = facts->storm_held && facts->storm_guard;
+    p.storm_dead_at_start = facts->storm_dead;
+    p.storm_outcomes_at_start = facts->storm_outcomes;
     p.sink = facts->sink;
     p.tokens = facts->tokens;
     return p;

@@ -7,7 +7,8 @@
 
 struct run_facts {
     bool storm_guard;       /* --storm-guard off: false */
-    bool storm_held;        /* as kept on disk */
+    bool storm_held;        /* as kept on disk, */
+    uint32_t storm_dead, storm_outcomes;    /* and these, too */
     bool sink;
     bool tokens;
 };

@@ -16,7 +16,15 @@ def dead(w):
     return len([r for r in dead_letters.read(w.path('dead')) if r['kind'] == 'dead'])
 
 
-with story(), W.World(accept_all='source') as w:
+def counted(w):
+    try:
+        with open(w.path('dead/storm-counts')) as f:
+            return json.load(f)
+    except FileNotFoundError:
+        return {'dead': 0}
+
+
+def holds_until_accepted(w):
     w.furnish()
     config = w.config()
     announce(w, generated(BAD, '--malformed'))
@@ -44,3 +52,32 @@ with story(), W.World(accept_all='source') as w:
     wait_for('all dead letters', lambda: dead(w) == BAD, 30)
     wait_for('nothing in flight', lambda: w.metric('hl7relay_in_flight') == 0)
     equal(w.relay.stop(), 0, 'and it ends with 0')
+
+
+def counts_over_restarts(w):
+    """Else a relay that is restarted often would bury twenty at each start."""
+    w.furnish()
+    config = w.config()
+    bad = generated(30, '--malformed')
+    for begin, killed in ((0, True), (7, False)):
+        announce(w, bad[begin:begin + 7])
+        w.start_relay()
+        wait_for('some dead letters', lambda: dead(w) == begin + 7, 60)
+        wait_for('their count to be kept', lambda: counted(w)['dead'] == begin + 7, 10)
+        w.relay.kill() if killed else w.relay.stop()
+    announce(w, bad[14:])
+    w.start_relay()
+    wait_for('the storm guard to hold', lambda: 'STORM_GUARD' in (w.page('/status.json') or ''), 60)
+    check(14 < dead(w) <= 20, 'over three runs it holds after 20 dead letters at most', dead(w))
+    equal(w.relay.stop(), 0, 'it can be stopped')
+    code, out, err = w.run('dead', 'accept', '--config_path', config)
+    check(code == 0 and not os.path.exists(w.path('dead/storm-counts')), '`dead accept` begins to count anew', out + err)
+    w.start_relay()
+    wait_for('the rest', lambda: dead(w) == len(bad), 60)
+    equal(w.relay.stop(), 0, 'and it ends with 0')
+
+
+with story():
+    for part in (holds_until_accepted, counts_over_restarts):
+        with W.World(accept_all='source') as w:
+            part(w)

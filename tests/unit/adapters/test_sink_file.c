@@ -349,6 +349,38 @@ static void the_storm_guard_is_remembered(void **state UNUSED)
     assert_true(storm_state_read(dir, &since, &err) && since != 0);    /* unreadable: held */
 }
 
+static void what_the_storm_guard_counted_is_remembered(void **state UNUSED)
+{
+    static const char *const broken[] = {
+        "", "garbage", "{}", "{\"v\":1,\"dead\":3,\"outcomes\":2}", "{\"v\":1,\"dead\":-1,\"outcomes\":2}",
+        "{\"v\":1,\"dead\":1,\"outcomes\":4294967296}", "{\"v\":1,\"dead\":1}",
+    };
+    struct err err;
+    struct storm_counts c = storm_counts_read(dir);
+    assert_true(c.dead == 0 && c.outcomes == 0);
+    assert_true(storm_counts_write(dir, (struct storm_counts) { 7, 300 }, &err));
+    assert_true(storm_counts_write(dir, (struct storm_counts) { 8, 1000 }, &err));
+    c = storm_counts_read(dir);
+    assert_true(c.dead == 8 && c.outcomes == 1000);
+    us_t since;
+    assert_true(storm_state_read(dir, &since, &err) && since == 0);    /* to count is not to hold */
+    assert_true(storm_state_write(dir, 0, &err));
+    c = storm_counts_read(dir);
+    assert_true(c.dead == 0 && c.outcomes == 0);
+    for (size_t i = 0; i < ARRAY_LEN(broken); i++) {
+        char path[96];
+        snprintf(path, sizeof(path), "%s/storm-counts", dir);
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        assert_int_equal(write(fd, broken[i], strlen(broken[i])), strlen(broken[i]));
+        close(fd);
+        c = storm_counts_read(dir);
+        if (c.dead != 0 || c.outcomes != 0)
+            fail_msg("%s", broken[i]);
+    }
+    assert_false(storm_counts_write("/nonexistent", c, &err));
+    assert_int_equal(err.class, ERR_DISK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -360,6 +392,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_put_before_close_is_written, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(a_torn_tail_of_a_crash_is_passed_over, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(the_storm_guard_is_remembered, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(what_the_storm_guard_counted_is_remembered, make_dir, remove_dir),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
