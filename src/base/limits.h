@@ -91,6 +91,7 @@
     LIMIT(LIMIT_CLOUD_PAGE, 8 << 20, "a page of large messages ends early")                           \
     LIMIT(LIMIT_CLOUD_ACCEPT_ALL, 17 << 20, "a request to a store that takes anything: 16 MB and room") \
     LIMIT(LIMIT_CLOUD_FIELDS, 256, "names in one `fields` mask of a REST request")                    \
+    LIMIT(LIMIT_CLOUD_SCHEMAS, 96, "kinds of bodies that one API of the local cloud has")             \
     LIMIT(LIMIT_CLOUD_BATCH, 100, "documented: messages of one batchGet")                             \
     LIMIT(LIMIT_CLOUD_WALK, 256, "messages that an export, import or count handles in one pass of the loop") \
     LIMIT(LIMIT_CLOUD_JOBS, 64, "exports, imports and counts that run at one time; more are told to wait")

@@ -1,6 +1,7 @@
 #include "cloud/cloud.h"
 
 #include "base/mem.h"
+#include "cloud/discovery.h"
 #include "cloud/fault.h"
 #include "cloud/grpc_pubsub.h"
 #include "cloud/http_pubsub.h"
@@ -28,7 +29,7 @@ static struct net_route route(void *ctx, const struct net_request *r)
     struct cloud *c = ctx;
     struct net_route to = { .kind = NET_BUFFERED, .body_max = LIMIT_SMALL_REPLY, .fn = answer_unknown, .ctx = c };
     if (grpc_server_route(c->grpc, r, &to) || cloud_http_store_route(c, r, &to) ||
-        cloud_http_pubsub_route(c->http_pubsub, r, &to))
+        cloud_http_pubsub_route(c->http_pubsub, r, &to) || cloud_discovery_route(r, &to))
         return to;
     bool get = bytes_eq_str(net_request_method(r), "GET") || bytes_eq_str(net_request_method(r), "HEAD");
     if (get && bytes_eq_str(net_request_path(r), "/"))

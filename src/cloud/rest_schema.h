@@ -51,8 +51,4 @@ struct cloud_rest_method {
 /* NULL: there is no such property. The name may be in snake_case. */
 const struct cloud_rest_property *cloud_rest_find(const struct cloud_rest_schema *schema, struct bytes name);
 
-#define REST_SCHEMA(id, title, words, ...)                                                                   \
-    static const struct cloud_rest_property id##_properties[] = { __VA_ARGS__ };                             \
-    static const struct cloud_rest_schema id = { title, words, id##_properties, ARRAY_LEN(id##_properties) }
-
 #endif
