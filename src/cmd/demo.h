@@ -9,6 +9,7 @@
  *   demo_relay   runs the relay, kills it half way, drains it
  *   demo_judge   fetches every message from both stores, asks what is still waiting
  *   demo_dead    reads the dead letters
+ *   demo_counters  the relay's own counters, held against all that
  *   demo_ledger  counts, LOST above all
  */
 #ifndef CMD_DEMO_H
@@ -56,6 +57,11 @@ struct demo_counters {    /* the relay's own, as its /metrics said last */
     uint64_t received, delivered, dead, skipped, coalesced, released, in_flight, retries, redelivered;
 };
 
+struct demo_ledger {
+    size_t announced, identical, dead, skipped, pending, lost, altered, leaked, both, explained;
+    bool counters_agree;
+};
+
 struct demo {
     /* asked for */
     size_t count;
@@ -81,13 +87,18 @@ struct demo {
     struct buf empty_ids;           /* message ids of the empty notifications, one a line */
     /* what the relay said */
     struct demo_counters before_kill, after;
-    bool killed;
+    bool killed, final_known;       /* after: from the last line of its log */
+    size_t unbalanced;              /* pages whose counters did not add up */
+    /* what the local cloud and the disk said of that moment */
+    size_t unacked_seen, unacked_at_kill;    /* before the last look at before_kill; once it was dead */
+    uint64_t segment_at_kill;
     us_t relay_us, restart_us, drain_us;
     unsigned pages;
     int relay_exit;
     /* what was found */
     size_t unreadable, unexpected, pending_unknown;
     size_t dead_records, dead_unknown, reasons[32];
+    size_t records_after;           /* of them, by the relay after the kill, or the only one */
     struct sweep sweep;
 };
 
@@ -122,13 +133,18 @@ size_t demo_find(const struct demo *d, const struct sha256 *sum);
 
 /* ---- demo_dead.c ---- */
 bool demo_dead_read(struct demo *d, struct err *err);
+/* The highest number among the segments that are there now; 0: none. */
+bool demo_dead_last_segment(const struct demo *d, uint64_t *ret_number, struct err *err);
 const char *demo_dead_reason(size_t place);    /* "dest_nack" for reasons[place]; NULL: no more */
 
+/* ---- demo_counters.c ---- */
+void demo_counters_of_page(struct bytes metrics_page, struct demo_counters *ret);
+/* The last words of a relay that ended in order; false: there are none. */
+bool demo_counters_of_log(struct bytes log, struct demo_counters *ret);
+bool demo_counters_add_up(const struct demo_counters *c);
+bool demo_counters_agree(const struct demo *d, const struct demo_ledger *l);
+
 /* ---- demo_ledger.c ---- */
-struct demo_ledger {
-    size_t announced, identical, dead, skipped, pending, lost, altered, leaked, both, explained;
-    bool counters_agree;
-};
 void demo_ledger_make(const struct demo *d, struct demo_ledger *ret_ledger);
 void demo_ledger_print(const struct demo *d, const struct demo_ledger *l);
 bool demo_ledger_is_clean(const struct demo_ledger *l);

@@ -92,6 +92,14 @@ static bool take_record(struct demo *d, struct bytes json, struct err *err)
     return true;
 }
 
+static uint64_t segment_of(const char *file)
+{
+    struct bytes rest = bytes_str(file);
+    uint64_t number = 0;
+    bytes_cut(&rest, '-');
+    return bytes_starts(bytes_str(file), BYTES_LIT("segment-")) && bytes_to_u64(bytes_cut(&rest, '.'), &number) ? number : 0;
+}
+
 static bool read_segment(struct demo *d, const char *path, struct err *err)
 {
     CLEANUP(buf_fini) struct buf text = { 0 };
@@ -113,7 +121,7 @@ bool demo_dead_read(struct demo *d, struct err *err)
 {
     CLEANUP(buf_fini) struct buf folder = { 0 };
     demo_path(d, "dead", &folder);
-    d->dead_records = d->dead_unknown = 0;
+    d->dead_records = d->dead_unknown = d->records_after = 0;
     memset(d->reasons, 0, sizeof(d->reasons));
     for (size_t i = 0; i < d->count; i++)
         d->messages[i].dead = d->messages[i].skipped = false;
@@ -126,8 +134,25 @@ bool demo_dead_read(struct demo *d, struct err *err)
             continue;
         CLEANUP(buf_fini) struct buf path = { 0 };
         buf_printf(&path, "%s/%s", buf_str(&folder), e->d_name);
+        size_t before = d->dead_records;
         ok = read_segment(d, buf_str(&path), err);
+        if (segment_of(e->d_name) > d->segment_at_kill)
+            d->records_after += d->dead_records - before;
     }
     closedir(dir);
     return ok;
+}
+
+bool demo_dead_last_segment(const struct demo *d, uint64_t *ret_number, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf folder = { 0 };
+    demo_path(d, "dead", &folder);
+    DIR *dir = opendir(buf_str(&folder));
+    if (dir == NULL)
+        return FAIL(err, DISK, "demo: cannot look into %s: %s", buf_str(&folder), strerror(errno));
+    *ret_number = 0;
+    for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir))
+        *ret_number = MAX(*ret_number, segment_of(e->d_name));
+    closedir(dir);
+    return true;
 }

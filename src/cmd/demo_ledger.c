@@ -1,27 +1,8 @@
 #include "cmd/demo.h"
 
-#include "base/limits.h"
 #include "json/write.h"
 
 #include <stdio.h>
-
-static uint64_t sum_of(const struct demo_counters *c)
-{
-    return c->delivered + c->dead + c->skipped + c->coalesced + c->released + c->in_flight;
-}
-
-/*
- * The relay's own counters say what the stores say. They are exact for a
- * process that came to rest; of a killed one we have what it said a moment
- * before, so that as many messages as it may have held can be missing.
- */
-static bool counters_agree(const struct demo *d, const struct demo_ledger *l)
-{
-    uint64_t unseen = d->killed ? 4096 : 0;    /* flow.max_outstanding_messages, by default */
-    uint64_t delivered = d->before_kill.delivered + d->after.delivered;
-    uint64_t buried = d->before_kill.dead + d->before_kill.skipped + d->after.dead + d->after.skipped;
-    return sum_of(&d->after) == d->after.received && delivered + unseen >= l->identical && buried + unseen >= l->dead + l->skipped;
-}
 
 void demo_ledger_make(const struct demo *d, struct demo_ledger *ret_ledger)
 {
@@ -47,7 +28,7 @@ void demo_ledger_make(const struct demo *d, struct demo_ledger *ret_ledger)
         if (m->at_source && !m->at_dest && m->dead)
             l.explained++;
     }
-    l.counters_agree = counters_agree(d, &l);
+    l.counters_agree = demo_counters_agree(d, &l);
     *ret_ledger = l;
 }
 

@@ -8,46 +8,16 @@
 
 /* Nothing moves any more for so long: then there is nothing left to move, or it is lost. Longer than a lease
  * and the longest wait before a proof. */
-enum { DEMO_STILL_S = 25, DEMO_LOOK_MS = 20 };
+enum { DEMO_STILL_S = 25, DEMO_LOOK_MS = 20, DEMO_SAME_LOOKS = 3 };
 
-/* The sum over all labels of a metric. */
-static uint64_t metric(struct bytes page, const char *name)
-{
-    uint64_t sum = 0;
-    while (page.len > 0) {
-        struct bytes line = bytes_cut(&page, '\n');
-        if (!bytes_starts(line, bytes_str(name)) || line.len <= strlen(name))
-            continue;
-        char next = line.ptr[strlen(name)];
-        if (next != '{' && next != ' ')
-            continue;
-        size_t space = line.len;
-        while (space > 0 && line.ptr[space - 1] != ' ')
-            space--;
-        uint64_t n = 0;
-        if (bytes_to_u64(bytes_sub(line, space, SIZE_MAX), &n))
-            sum += n;
-    }
-    return sum;
-}
-
+/* Each page must add up in itself: it is made between two steps of the engine. */
 static bool look(struct demo *d, struct demo_counters *c)
 {
     CLEANUP(buf_fini) struct buf page = { 0 };
     if (!child_http_get(d->status_port, "/metrics", &page))
         return false;
-    struct bytes p = buf_bytes(&page);
-    *c = (struct demo_counters) {
-        .received = metric(p, "hl7relay_messages_received_total"),
-        .delivered = metric(p, "hl7relay_messages_delivered_total"),
-        .dead = metric(p, "hl7relay_messages_dead_total"),
-        .skipped = metric(p, "hl7relay_messages_skipped_total"),
-        .coalesced = metric(p, "hl7relay_messages_coalesced_total"),
-        .released = metric(p, "hl7relay_messages_released_total"),
-        .in_flight = metric(p, "hl7relay_in_flight"),
-        .retries = metric(p, "hl7relay_retries_total"),
-        .redelivered = metric(p, "hl7relay_redelivered_total"),
-    };
+    demo_counters_of_page(buf_bytes(&page), c);
+    d->unbalanced += !demo_counters_add_up(c);
     return true;
 }
 
@@ -119,12 +89,29 @@ static bool watch(struct demo *d, struct watching *w, struct err *err)
     return true;
 }
 
+/* What it sent with its last breath is still on its way: the number that stays is the one. */
+static bool look_after_kill(struct demo *d, struct err *err)
+{
+    TRY(look_at_backlog(d, &d->unacked_at_kill, err));
+    for (unsigned same = 0; same < DEMO_SAME_LOOKS && !demo_interrupted();) {
+        size_t unacked;
+        child_wait(&d->cloud, DEMO_LOOK_MS * US_PER_MS);
+        TRY(look_at_backlog(d, &unacked, err));
+        same = unacked == d->unacked_at_kill ? same + 1 : 0;
+        d->unacked_at_kill = unacked;
+    }
+    return true;
+}
+
 static bool kill_and_restart(struct demo *d, struct watching *w, struct err *err)
 {
     keep_pages(d);
     d->before_kill = w->c;
+    d->unacked_seen = w->unacked;
     d->killed = true;
     child_kill(&d->relay);
+    TRY(look_after_kill(d, err));
+    TRY(demo_dead_last_segment(d, &d->segment_at_kill, err));
     us_t from = clock_now();
     TRY(demo_world_start_relay(d, err));
     d->restart_us = clock_now() - from;
@@ -164,6 +151,9 @@ bool demo_relay_drain(struct demo *d, struct err *err)
     if (!child_wait(&d->relay, 40 * US_PER_S))
         return FAIL(err, TIMEOUT, "demo: the relay did not stop on SIGTERM; see %s", d->relay.out);
     d->drain_us = clock_now() - from;
+    CLEANUP(buf_fini) struct buf log = { 0 };
+    TRY(child_read_file(d->relay.out, &log, err));
+    d->final_known = demo_counters_of_log(bytes_sub(buf_bytes(&log), d->relay.out_begins, SIZE_MAX), &d->after);
     d->relay_exit = child_exit_code(&d->relay);
     if (d->relay_exit != 0 && d->relay_exit != 3)    /* 3: dead letters were written */
         return FAIL(err, INTERNAL, "demo: the relay ended with exit code %d; see %s", d->relay_exit, d->relay.out);
