@@ -21,8 +21,15 @@ static void hex_of(struct bytes text, struct buf *out);
 
 void dead_record_put(const struct sink_record *r, us_t written_us, struct buf *out)
 {
-    CLEANUP(buf_fini) struct buf json = { 0 }, sum = { 0 };
-    struct json_writer w = json_write_to(&json);
+    CLEANUP(buf_fini) struct buf json = { 0 };
+    dead_record_put_json(r, written_us, &json);
+    put_frame(buf_bytes(&json), out);
+}
+
+void dead_record_put_json(const struct sink_record *r, us_t written_us, struct buf *out)
+{
+    CLEANUP(buf_fini) struct buf sum = { 0 };
+    struct json_writer w = json_write_to(out);
     const char *kind = r->skipped ? "skipped" : "dead", *reason = reasons[r->reason];
     bool named = dead_record_is_name(r->name);
     struct bytes key = named ? r->name : r->message_id;
@@ -52,7 +59,6 @@ void dead_record_put(const struct sink_record *r, us_t written_us, struct buf *o
     }
     json_write_str(&w, "message_id", bytes_sub(r->message_id, 0, LIMIT_MESSAGE_ID_LEN));
     json_write_end(&w);
-    put_frame(buf_bytes(&json), out);
 }
 
 void dead_record_put_segment(unsigned segment, us_t written_us, struct buf *out)
@@ -106,6 +112,11 @@ bool dead_record_read(struct bytes line, struct dead_record *ret_record, struct 
     hex_of(json, &sum);
     if (!bytes_eq(bytes_sub(buf_bytes(&sum), 0, DEAD_ID_LEN), bytes_sub(line, 7, DEAD_ID_LEN)))
         return FAIL(err, BAD_INPUT, "the line's checksum does not fit");
+    return dead_record_read_json(json, ret_record, err);
+}
+
+bool dead_record_read_json(struct bytes json, struct dead_record *ret_record, struct err *err)
+{
     enum { V, KIND, ID, STAGE, REASON, CLASS, HTTP, GRPC, ATTEMPTS, FIRST, LAST, WRITTEN, NAME, SUM, BYTES, MESSAGE, FIELDS };
     struct json_field f[FIELDS] = { { "v" },     { "kind" },    { "id" },   { "stage" },       { "reason" },     { "class" },
                                     { "http" },  { "grpc" },    { "attempts" }, { "first" },   { "last" },       { "written" },

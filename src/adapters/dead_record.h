@@ -10,7 +10,9 @@
 
 enum { DEAD_ID_LEN = 16, DEAD_FRAME_LEN = 6 + 1 + DEAD_ID_LEN + 1 };
 
-/* Appends the framed line of a record. written_us: wall. */
+/* Appends the JSON text of a record. written_us: wall. */
+void dead_record_put_json(const struct sink_record *r, us_t written_us, struct buf *out);
+/* The same as a framed line. */
 void dead_record_put(const struct sink_record *r, us_t written_us, struct buf *out);
 void dead_record_put_segment(unsigned segment, us_t written_us, struct buf *out);
 void dead_record_put_replayed(struct bytes id, us_t at_us, struct buf *out);
@@ -25,5 +27,7 @@ struct dead_record {
 
 /* line without its line feed. Class BAD_INPUT: what does not fit. */
 bool dead_record_read(struct bytes line, struct dead_record *ret_record, struct err *err) MUST_USE;
+/* The JSON text alone. */
+bool dead_record_read_json(struct bytes json, struct dead_record *ret_record, struct err *err) MUST_USE;
 
 #endif

@@ -74,6 +74,7 @@
     LIMIT(LIMIT_LOG_CONTENT, 64 << 10, "one line of the opt-in content log; the rest is cut and marked")   \
     LIMIT(LIMIT_LOG_RING, 1 << 20, "log bytes that wait for a slow reader before lines are dropped")\
     LIMIT(LIMIT_DEAD_RECORD, 64 << 10, "one dead-letter record")                                   \
+    LIMIT(LIMIT_DEAD_SHOWN, 100000, "dead letters that `dead` reads out of a subscription at a time")     \
     LIMIT(LIMIT_DEAD_PENDING, 8192, "dead letters on their way to the disk; more are answered with an error") \
     LIMIT(LIMIT_DEAD_SEGMENT, 64 << 20, "one dead-letter segment file before the next is begun")   \
     LIMIT(LIMIT_ADMIN_CONNECTIONS, 64, "connections to the status port")                           \

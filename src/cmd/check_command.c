@@ -125,7 +125,8 @@ static void show_summary(const struct config *c, struct buf *out)
     show_endpoint("Pub/Sub", &c->pubsub, out);
     show_endpoint("Healthcare", &c->healthcare, out);
     buf_printf(out, "  credentials   %s\n", c->credentials ? c->auth_mode : "none: the local cloud");
-    buf_printf(out, "  dead letters  %s\n", c->sink == CONF_SINK_FILE ? c->sink_dir : "no sink: messages at fault are held");
+    buf_printf(out, "  dead letters  %s\n", c->sink == CONF_SINK_FILE ? c->sink_dir : c->sink == CONF_SINK_TOPIC ? c->dead_letter_topic :
+               "no sink: messages at fault are held");
     buf_printf(out, "  gives up      after %u counted attempts and %lld s\n", c->attempts_max, (long long) (c->give_up_after_us / US_PER_S));
     if (c->status_host[0] != '\0')
         buf_printf(out, "  status page   http://%s:%u/\n", c->status_host, c->status_port);

@@ -15,7 +15,8 @@
 struct dead_work {
     const struct invocation *in;
     struct config *config;    /* NULL with --dir */
-    const char *dir;
+    const char *dir;          /* "" : the dead letters are a topic's */
+    struct dead_topic topic;
     struct dead_filter filter;
     size_t limit;
     bool json;
@@ -27,6 +28,7 @@ static int show(struct dead_work *w);
 static int replay(struct dead_work *w);
 static int accept_storm(struct dead_work *w);
 static int fail(const struct err *err);
+static void unload(struct dead_work *w, struct dead_entries *e);
 
 static const struct {
     const char *verb;
@@ -85,23 +87,39 @@ static int open_work(struct dead_work *w)
     }
     if (w->dir[0] == '\0')
         w->dir = w->config->sink_dir;
-    if (w->dir[0] != '\0')
+    if (w->dir[0] != '\0' || w->config->sink == CONF_SINK_TOPIC)
         return CMD_EXIT_OK;
     fprintf(stderr, "error: %s has no dead-letter sink (dead_letter.sink); name its directory with --dir\n", w->config->path);
     return CMD_EXIT_CONFIG;
 }
 
+static const char *place_of(const struct dead_work *w)
+{
+    return w->dir[0] != '\0' ? w->dir : w->config->dead_letter_subscription;
+}
+
 static int load(struct dead_work *w, struct dead_entries *e)
 {
     struct err err = { 0 };
-    if (!dead_entries_load(e, w->dir, &err))
+    if (w->dir[0] != '\0' ? !dead_entries_load(e, w->dir, &err) : !dead_topic_load(&w->topic, w->config, e, &err)) {
+        unload(w, e);
         return fail(&err);
+    }
     if (e->torn > 0)
         fprintf(stderr, "note: %zu segment%s with a cut last line, which was never confirmed to anybody\n", e->torn, e->torn == 1 ? " ends" : "s end");
     if (e->damaged > 0)
         fprintf(stderr, "error: %zu damaged line%s in %s; the first: %s. What they held is not shown.\n", e->damaged, e->damaged == 1 ? "" : "s",
-                w->dir, e->first_damage);
+                place_of(w), e->first_damage);
     return CMD_EXIT_OK;
+}
+
+/* What a topic's dead letters were read with is given back: others are to see them too. */
+static void unload(struct dead_work *w, struct dead_entries *e)
+{
+    struct err err;
+    if (w->dir[0] == '\0' && !dead_topic_close(&w->topic, &err))
+        fprintf(stderr, "note: dead letters that were shown stay hidden for ten minutes: %s\n", err.text);
+    dead_entries_fini(e);
 }
 
 static void put_json(const struct dead_entry *d, struct buf *out)
@@ -165,7 +183,7 @@ static int list(struct dead_work *w)
         fprintf(stderr, "%zu dead letter%s, %zu skip record%s%s\n", fitting - skipped, fitting - skipped == 1 ? "" : "s", skipped,
                 skipped == 1 ? "" : "s", shown < fitting ? " (not all shown: --limit)" : "");
     code = e.damaged > 0 ? CMD_EXIT_DATA : CMD_EXIT_OK;
-    dead_entries_fini(&e);
+    unload(w, &e);
     return code;
 }
 
@@ -227,10 +245,10 @@ static int show(struct dead_work *w)
         (w->json ? put_json : put_whole)(&e.at[i], &out);
     }
     print_out(&out);
-    dead_entries_fini(&e);
+    unload(w, &e);
     if (shown > 0)
         return CMD_EXIT_OK;
-    fprintf(stderr, "error: there is no such dead letter in %s; `hl7relay dead list` shows all\n", w->dir);
+    fprintf(stderr, "error: there is no such dead letter in %s; `hl7relay dead list` shows all\n", place_of(w));
     return CMD_EXIT_EMPTY;
 }
 
@@ -238,7 +256,7 @@ static int replay(struct dead_work *w)
 {
     struct dead_entries e;
     struct err err = { 0 };
-    struct dead_replay r = { .config = w->config, .dir = w->dir, .entries = &e, .filter = &w->filter, .limit = w->limit,
+    struct dead_replay r = { .config = w->config, .dir = w->dir, .topic = w->dir[0] == '\0' ? &w->topic : NULL, .entries = &e, .filter = &w->filter, .limit = w->limit,
                              .per_second = opt_real(w->in->values, OPT_rate) };
     int code = load(w, &e);
     if (code != CMD_EXIT_OK)
@@ -248,7 +266,7 @@ static int replay(struct dead_work *w)
         printf("{\"type\":\"replay\",\"published\":%zu,\"already\":%zu,\"without_name\":%zu}\n", r.published, r.already, r.without_name);
     else
         printf("%zu published again to the subscription's topic, %zu were already, %zu have no name\n", r.published, r.already, r.without_name);
-    dead_entries_fini(&e);
+    unload(w, &e);
     return ok ? CMD_EXIT_OK : fail(&err);
 }
 
@@ -256,7 +274,8 @@ static int accept_storm(struct dead_work *w)
 {
     us_t since = 0;
     struct err err = { 0 };
-    if (!storm_state_read(w->dir, &since, &err) || (since != 0 && !storm_state_write(w->dir, 0, &err)))
+    const char *dir = w->dir[0] != '\0' ? w->dir : w->config->storm_dir;
+    if (!storm_state_read(dir, &since, &err) || (since != 0 && !storm_state_write(dir, 0, &err)))
         return fail(&err);
     char stamp[CLOCK_RFC3339_LEN];
     clock_rfc3339(since, stamp);

@@ -29,9 +29,22 @@ bool dead_entries_load(struct dead_entries *e, const char *dir, struct err *err)
     static const struct dead_reader_events events = { on_record, on_damage };
     *e = (struct dead_entries) { 0 };
     TRY(dead_reader_run(dir, &events, e, err));
+    dead_entries_settle(e);
+    return true;
+}
+
+void dead_entries_add(struct dead_entries *e, const struct dead_record *r)
+{
+    if (bytes_eq_str(r->kind, "replayed"))
+        add_mark(e, r);
+    else if (bytes_eq_str(r->kind, "dead") || bytes_eq_str(r->kind, "skipped"))
+        add_entry(e, r);
+}
+
+void dead_entries_settle(struct dead_entries *e)
+{
     merge(e);
     apply_marks(e);
-    return true;
 }
 
 void dead_entries_fini(struct dead_entries *e)
@@ -76,11 +89,7 @@ static bool is_named(const struct dead_entry *entry, const char *name)
 
 static bool on_record(void *ctx, const struct dead_record *r, struct dead_place at UNUSED)
 {
-    struct dead_entries *e = ctx;
-    if (bytes_eq_str(r->kind, "replayed"))
-        add_mark(e, r);
-    else if (bytes_eq_str(r->kind, "dead") || bytes_eq_str(r->kind, "skipped"))
-        add_entry(e, r);
+    dead_entries_add(ctx, r);
     return true;
 }
 

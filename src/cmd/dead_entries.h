@@ -5,6 +5,7 @@
 #ifndef CMD_DEAD_ENTRIES_H
 #define CMD_DEAD_ENTRIES_H
 
+#include "adapters/dead_record.h"
 #include "base/buf.h"
 #include "base/err.h"
 
@@ -38,6 +39,10 @@ struct dead_filter {
     const char *const *names;    /* names, ids, message ids, or what ends a name after '/'; names_count 0: any */
     size_t names_count;
 };
+
+/* From elsewhere than a directory: each record, then once settle. */
+void dead_entries_add(struct dead_entries *e, const struct dead_record *r);
+void dead_entries_settle(struct dead_entries *e);
 
 bool dead_entries_load(struct dead_entries *e, const char *dir, struct err *err) MUST_USE;
 void dead_entries_fini(struct dead_entries *e);

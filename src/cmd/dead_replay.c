@@ -4,7 +4,6 @@
 #include "loop/clock.h"
 #include "pubsub/publisher.h"
 #include "pubsub/topic_admin.h"
-#include "run/assemble.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,21 +15,15 @@ enum { REPLAY_BATCH = 100 };
 
 struct replaying {
     struct dead_replay *r;
-    struct assembly a;
-    struct pubsub_endpoint endpoint;
+    struct dead_link *link;
+    struct dead_link own;     /* of a directory's dead letters */
     struct buf topic;
-    int marks_fd;
-    bool done;                /* of the call that is waited for */
-    struct err err;           /* its end */
-    struct auth_watcher watcher;
+    int marks_fd;             /* -1: the dead letters are a topic's */
     const struct dead_entry *batch[REPLAY_BATCH];
     size_t batch_count;
 };
 
 static bool connect_and_ask(struct replaying *p, struct err *err);
-static bool wait_token(struct replaying *p, struct err *err);
-static bool wait(struct replaying *p, struct err *err);
-static void on_token(struct auth_watcher *w, uint32_t gen, const struct err *err);
 static void on_subscription(void *ctx, const struct topic_admin_reply *reply);
 static void on_published(void *ctx, const struct publisher_reply *reply);
 static bool publish_all(struct replaying *p, struct err *err);
@@ -40,14 +33,9 @@ static bool mark_batch(struct replaying *p, struct err *err);
 
 bool dead_replay_run(struct dead_replay *r, struct err *err)
 {
-    struct replaying p = { .r = r, .marks_fd = -1, .watcher.fn = on_token };
-    p.a.conf = r->config;
-    p.a.loop = loop_make(err);
-    if (p.a.loop == NULL)
-        return false;
-    bool ok = open_marks(&p, err) && connect_and_ask(&p, err) && publish_all(&p, err);
-    assembly_fini(&p.a);
-    loop_free(p.a.loop);
+    struct replaying p = { .r = r, .link = r->topic != NULL ? &r->topic->link : NULL, .marks_fd = -1 };
+    bool ok = (r->topic != NULL || open_marks(&p, err)) && connect_and_ask(&p, err) && publish_all(&p, err);
+    dead_link_close(&p.own);
     buf_fini(&p.topic);
     if (p.marks_fd >= 0)
         close(p.marks_fd);
@@ -56,60 +44,30 @@ bool dead_replay_run(struct dead_replay *r, struct err *err)
 
 static bool connect_and_ask(struct replaying *p, struct err *err)
 {
-    TRY(assembly_connect(&p->a, err));
-    TRY(wait_token(p, err));
-    p->endpoint = (struct pubsub_endpoint) { p->a.loop, p->a.pubsub_pool, p->a.auth };
-    p->done = false;
-    topic_admin_get_subscription(&p->endpoint, bytes_str(p->r->config->pubsub_subscription), 30 * US_PER_S, on_subscription, p);
-    return wait(p, err) || err_wrap(err, "cannot ask for the subscription's topic");
-}
-
-static bool wait_token(struct replaying *p, struct err *err)
-{
-    if (p->a.auth == NULL)
-        return true;
-    p->done = false;
-    auth_watch(p->a.auth, &p->watcher);
-    auth_refresh(p->a.auth, 0);
-    bool ok = wait(p, err);
-    auth_unwatch(p->a.auth, &p->watcher);
-    return ok || err_wrap(err, "no access token");
-}
-
-static bool wait(struct replaying *p, struct err *err)
-{
-    while (!p->done)
-        loop_pass(p->a.loop, US_NEVER);
-    if (p->err.class == ERR_OK)
-        return true;
-    *err = p->err;
-    return false;
-}
-
-static void on_token(struct auth_watcher *w, uint32_t gen UNUSED, const struct err *err)
-{
-    struct replaying *p = CONTAINER_OF(w, struct replaying, watcher);
-    p->err = *err;
-    p->done = true;
+    if (p->link == NULL) {
+        p->link = &p->own;
+        TRY(dead_link_open(&p->own, p->r->config, err));
+    }
+    dead_link_expect(p->link);
+    topic_admin_get_subscription(&p->link->endpoint, bytes_str(p->r->config->pubsub_subscription), 30 * US_PER_S, on_subscription, p);
+    return dead_link_wait(p->link, err) || err_wrap(err, "cannot ask for the subscription's topic");
 }
 
 static void on_subscription(void *ctx, const struct topic_admin_reply *reply)
 {
     struct replaying *p = ctx;
-    p->err = *reply->err;
-    p->done = true;
-    if (p->err.class != ERR_OK)
-        return;
-    buf_append(&p->topic, reply->subscription.topic);
-    if (!bytes_starts(buf_bytes(&p->topic), BYTES_LIT("projects/")))
-        err_set(&p->err, ERR_PRECONDITION, "the subscription's topic was deleted");
+    struct err err = *reply->err;
+    if (err.class == ERR_OK) {
+        buf_append(&p->topic, reply->subscription.topic);
+        if (!bytes_starts(buf_bytes(&p->topic), BYTES_LIT("projects/")))
+            err_set(&err, ERR_PRECONDITION, "the subscription's topic was deleted");
+    }
+    dead_link_answer(p->link, &err);
 }
 
 static void on_published(void *ctx, const struct publisher_reply *reply)
 {
-    struct replaying *p = ctx;
-    p->err = *reply->err;
-    p->done = true;
+    dead_link_answer(((struct replaying *) ctx)->link, reply->err);
 }
 
 static bool publish_all(struct replaying *p, struct err *err)
@@ -146,16 +104,16 @@ static bool publish_batch(struct replaying *p, struct err *err)
     us_t began = clock_now();
     for (size_t i = 0; i < p->batch_count; i++)
         messages[i] = (struct pubsub_message) { .data = bytes_str(p->batch[i]->name) };
-    p->done = false;
-    publisher_publish(&p->endpoint, buf_bytes(&p->topic), messages, p->batch_count, 60 * US_PER_S, on_published, p);
-    if (!wait(p, err))
+    dead_link_expect(p->link);
+    publisher_publish(&p->link->endpoint, buf_bytes(&p->topic), messages, p->batch_count, 60 * US_PER_S, on_published, p);
+    if (!dead_link_wait(p->link, err))
         return err_wrap(err, "%zu names were published, the next %zu were not", p->r->published, p->batch_count);
     p->r->published += p->batch_count;
     TRY(mark_batch(p, err));
     us_t next = p->r->per_second > 0 ? began + (us_t) (1e6 * (double) p->batch_count / p->r->per_second) : began;
     p->batch_count = 0;
     for (us_t now = clock_now(); now < next; now = clock_now())
-        loop_pass(p->a.loop, next - now);
+        loop_pass(p->link->a.loop, next - now);
     return true;
 }
 
@@ -182,6 +140,10 @@ static bool mark_batch(struct replaying *p, struct err *err)
 {
     CLEANUP(buf_fini) struct buf lines = { 0 };
     us_t now = clock_wall();
+    if (p->r->topic != NULL)
+        return dead_topic_acknowledge(p->r->topic, p->batch, p->batch_count, err) ||
+               err_wrap(err, "%zu names were published, but the last %zu of them are still among the dead letters", p->r->published,
+                        p->batch_count);
     for (size_t i = 0; i < p->batch_count; i++)
         dead_record_put_replayed(bytes_str(p->batch[i]->id), now, &lines);
     if (write(p->marks_fd, lines.ptr, lines.len) == (ssize_t) lines.len && fsync(p->marks_fd) == 0)

@@ -2,12 +2,13 @@
 #ifndef CMD_DEAD_REPLAY_H
 #define CMD_DEAD_REPLAY_H
 
-#include "cmd/dead_entries.h"
+#include "cmd/dead_topic.h"
 #include "conf/config.h"
 
 struct dead_replay {
     const struct config *config;
-    const char *dir;
+    const char *dir;             /* of the file sink */
+    struct dead_topic *topic;    /* else NULL */
     const struct dead_entries *entries;
     const struct dead_filter *filter;
     size_t limit;                /* 0: all */

@@ -39,7 +39,7 @@ struct conf_endpoint {
     const char *connect_to; /* "address:port", or "" : host:port */
 };
 
-enum conf_sink { CONF_SINK_NONE, CONF_SINK_FILE };
+enum conf_sink { CONF_SINK_NONE, CONF_SINK_FILE, CONF_SINK_TOPIC };
 
 /* What the log says once at start. */
 struct conf_note {
@@ -75,7 +75,8 @@ struct config {
     us_t fetch_timeout_us, ingest_timeout_us, attempt_timeout_us, give_up_after_us;
 
     enum conf_sink sink;
-    const char *sink_dir;             /* CONF_SINK_FILE: an absolute path */
+    const char *sink_dir;             /* CONF_SINK_FILE: an absolute path; else "" */
+    const char *storm_dir;            /* where the storm guard's state is: sink_dir, or state_dir */
     const char *status_host;          /* "" : no status page */
     uint16_t status_port;
     us_t content_until_us;            /* wall; 0: content logging is off */

@@ -12,6 +12,7 @@ static void check_subscription(struct conf_work *w, struct config *c);
 static void check_retry(struct conf_work *w, struct config *c);
 static void check_order(struct conf_work *w, struct config *c);
 static void check_sink(struct conf_work *w, struct config *c);
+static void check_topic_sink(struct conf_work *w, struct config *c);
 static void check_phi_logging(struct conf_work *w, struct config *c);
 static void make_notes(struct config *c);
 
@@ -192,21 +193,26 @@ static void check_sink(struct conf_work *w, struct config *c)
 {
     const char *url = c->dead_letter_sink;
     c->sink_dir = "";
+    c->storm_dir = c->state_dir;
     if (c->state_dir[0] != '/' || c->state_dir[1] == '\0') {
         conf_fault_at(w, CONF_SINK, OPT_state_dir, "state_dir must be an absolute directory, and not the root directory");
+        return;
+    }
+    if (c->dead_letter_topic[0] != '\0' || c->dead_letter_subscription[0] != '\0') {
+        check_topic_sink(w, c);
         return;
     }
     if (url[0] == '\0') {
         CLEANUP(buf_fini) struct buf dir = { 0 };
         buf_printf(&dir, "%s/dead", c->state_dir);
         c->sink = CONF_SINK_FILE;
-        c->sink_dir = conf_own(c, buf_bytes(&dir));
+        c->storm_dir = c->sink_dir = conf_own(c, buf_bytes(&dir));
         return;
     }
     if (strcmp(url, "none") == 0)
         return;
     if (strncmp(url, "pubsub:", 7) == 0 || strncmp(url, "projects/", 9) == 0) {
-        conf_fault_at(w, CONF_LATER, OPT_dead_letter_sink, "a Pub/Sub topic as dead-letter sink is not in this version");
+        conf_fault_at(w, CONF_SINK, OPT_dead_letter_sink, "dead_letter.sink takes a directory; a Pub/Sub topic is named by dead_letter.topic");
     } else if (strncmp(url, "file://", 7) != 0) {
         conf_fault_at(w, CONF_SINK, OPT_dead_letter_sink, "dead_letter.sink is not a file:// URL");
         if (url[0] == '/' && strlen(url) < 64)
@@ -217,8 +223,33 @@ static void check_sink(struct conf_work *w, struct config *c)
         conf_fault_at(w, CONF_SINK, OPT_dead_letter_sink, "dead_letter.sink is the root directory; give it one of its own");
     } else {
         c->sink = CONF_SINK_FILE;
-        c->sink_dir = url + 7;
+        c->storm_dir = c->sink_dir = url + 7;
     }
+}
+
+/* "projects/P/KIND/ID" */
+static bool is_pubsub_name(const char *name, const char *kind)
+{
+    struct bytes rest = bytes_str(name);
+    struct bytes projects = bytes_cut(&rest, '/'), project = bytes_cut(&rest, '/'), word = bytes_cut(&rest, '/');
+    return bytes_eq_str(projects, "projects") && id_ok(project) && bytes_eq_str(word, kind) && id_ok(rest);
+}
+
+static void check_topic_sink(struct conf_work *w, struct config *c)
+{
+    if (c->dead_letter_topic[0] == '\0')
+        conf_fault_at(w, CONF_CONTRADICTION, OPT_dead_letter_subscription, "dead_letter.subscription is given without dead_letter.topic");
+    else if (c->dead_letter_sink[0] != '\0')
+        conf_fault_at(w, CONF_CONTRADICTION, OPT_dead_letter_topic, "dead_letter.sink and dead_letter.topic are both given; there is one sink");
+    else if (!is_pubsub_name(c->dead_letter_topic, "topics"))
+        conf_fault_at(w, CONF_SINK, OPT_dead_letter_topic, "dead_letter.topic is not of the form projects/P/topics/T");
+    else if (c->dead_letter_subscription[0] != '\0' && !is_pubsub_name(c->dead_letter_subscription, "subscriptions"))
+        conf_fault_at(w, CONF_SINK, OPT_dead_letter_subscription, "dead_letter.subscription is not of the form projects/P/subscriptions/S");
+    else if (strcmp(c->dead_letter_subscription, c->pubsub_subscription) == 0)
+        conf_fault_at(w, CONF_CONTRADICTION, OPT_dead_letter_subscription,
+                      "dead_letter.subscription is pubsub_subscription: dead letters would come back as notifications, without end");
+    else
+        c->sink = CONF_SINK_TOPIC;
 }
 
 /* An end that has passed turns content logging off: a restart must not fail for it. */

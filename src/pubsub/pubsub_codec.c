@@ -289,6 +289,12 @@ void pubsub_codec_modack_id(struct bytes ack_id, struct buf *out)
     put_field(out, 4, ack_id);
 }
 
+void pubsub_codec_pull(struct bytes subscription, uint32_t max, struct buf *out)
+{
+    put_bytes(out, 1, subscription);
+    put_int(out, 3, max);
+}
+
 static void put_attribute(struct buf *out, uint32_t number, const struct pubsub_attribute *a)
 {
     CLEANUP(buf_fini) struct buf entry = { 0 };

@@ -44,6 +44,8 @@ void pubsub_codec_ack_id(struct bytes ack_id, struct buf *out);
 void pubsub_codec_modack_head(struct bytes subscription, uint32_t seconds, struct buf *out);
 void pubsub_codec_modack_id(struct bytes ack_id, struct buf *out);
 
+/* PullRequest. */
+void pubsub_codec_pull(struct bytes subscription, uint32_t max, struct buf *out);
 void pubsub_codec_publish(struct bytes topic, const struct pubsub_message *messages, size_t count, struct buf *out);
 /* CreateSubscription and CreateTopic take the resource itself. */
 void pubsub_codec_subscription(const struct topic_admin_subscription *sub, struct buf *out);

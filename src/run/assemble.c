@@ -1,6 +1,7 @@
 #include "run/assemble.h"
 
 #include "adapters/sink_file.h"
+#include "adapters/sink_topic.h"
 #include "adapters/storm_file.h"
 #include "auth/adc.h"
 #include "base/limits.h"
@@ -8,6 +9,8 @@
 #include "loop/entropy.h"
 #include "loop/resolve.h"
 #include "net/proxy.h"
+
+#include <sys/stat.h>
 
 /* Above what one connection bears, so that a full pool and its successor fit while one is rotated out. */
 static uint32_t connections_for(uint64_t in_flight)
@@ -67,17 +70,25 @@ static bool auth_make(struct assembly *a, struct err *err)
     return a->auth != NULL;
 }
 
-static bool sink_make(struct assembly *a, struct err *err)
+/* First of all: a directory that another relay has is told before anything is asked of the network. */
+static bool file_sink_make(struct assembly *a, struct err *err)
 {
     if (a->conf->sink != CONF_SINK_FILE)
         return true;
     a->sink = sink_file_open(a->loop, a->conf->sink_dir, err);
-    if (a->sink == NULL)
-        return false;
+    return a->sink != NULL;
+}
+
+static bool storm_read(struct assembly *a, struct err *err)
+{
     us_t held_since = 0;
-    TRY(storm_state_read(a->conf->sink_dir, &held_since, err));
+    if (a->sink == NULL)
+        return true;
+    if (a->conf->sink == CONF_SINK_TOPIC)    /* the file sink made its own; a relay without a disk goes without */
+        (void) !mkdir(a->conf->storm_dir, 0700);
+    TRY(storm_state_read(a->conf->storm_dir, &held_since, err));
     a->facts.storm_held = held_since != 0;
-    struct storm_counts counts = storm_counts_read(a->conf->sink_dir);
+    struct storm_counts counts = storm_counts_read(a->conf->storm_dir);
     a->facts.storm_dead = counts.dead;
     a->facts.storm_outcomes = counts.outcomes;
     return true;
@@ -122,8 +133,11 @@ bool assembly_connect(struct assembly *a, struct err *err)
 bool assembly_make(struct assembly *a, bool storm_guard, struct err *err)
 {
     const struct config *c = a->conf;
-    TRY(sink_make(a, err));
+    TRY(file_sink_make(a, err));
     TRY(assembly_connect(a, err));
+    if (c->sink == CONF_SINK_TOPIC)
+        a->sink = sink_topic_open(&(struct pubsub_endpoint) { a->loop, a->pubsub_pool, a->auth }, bytes_str(c->dead_letter_topic));
+    TRY(storm_read(a, err));
     a->facts.storm_guard = storm_guard;
     a->facts.sink = a->sink != NULL;
     a->facts.tokens = a->auth != NULL;

@@ -8,6 +8,7 @@
 #include "run/log_drain.h"
 #include "run/progress.h"
 #include "run/signals.h"
+#include "run/sink_proof.h"
 #include "run/status.h"
 
 #include <signal.h>
@@ -38,6 +39,7 @@ struct direct {
     uint64_t dead_seen;             /* dead letters of this run that the counts on disk know of */
     bool counts_due;
     struct auth_watcher first_token;
+    struct sink_proof *sink_proof;  /* NULL: none under way */
     enum phase phase;
     enum direct_end end;
     struct err *err;
@@ -162,7 +164,7 @@ static void keep_counts(struct direct *d)
     struct err err;
     relay_stats(driver_relay(d->a.driver), &s);
     if (d->a.sink != NULL && !s.storm_held && s.storm_outcomes > 0 &&
-        !storm_counts_write(d->conf->config->sink_dir, (struct storm_counts) { s.storm_dead, s.storm_outcomes }, &err))
+        !storm_counts_write(d->conf->config->storm_dir, (struct storm_counts) { s.storm_dead, s.storm_outcomes }, &err))
         LOG(d->a.log, SINK_FAILED, LOG_ERR(&err));
 }
 
@@ -226,7 +228,7 @@ static void on_storm_look(struct loop_timer *t)
     struct direct *d = CONTAINER_OF(t, struct direct, storm);
     us_t held_since = 0;
     struct err err;
-    if (storm_state_read(d->conf->config->sink_dir, &held_since, &err) && held_since == 0) {
+    if (storm_state_read(d->conf->config->storm_dir, &held_since, &err) && held_since == 0) {
         d->a.facts.storm_held = false;
         driver_accept_storm(d->a.driver);
         return;
@@ -246,8 +248,8 @@ static void on_storm(void *ctx, bool held)
     }
     struct relay_stats s;
     relay_stats(driver_relay(d->a.driver), &s);
-    if (!storm_counts_write(d->conf->config->sink_dir, (struct storm_counts) { s.storm_dead, s.storm_outcomes }, &err) ||
-        !storm_state_write(d->conf->config->sink_dir, loop_wall(d->a.loop), &err))
+    if (!storm_counts_write(d->conf->config->storm_dir, (struct storm_counts) { s.storm_dead, s.storm_outcomes }, &err) ||
+        !storm_state_write(d->conf->config->storm_dir, loop_wall(d->a.loop), &err))
         LOG(d->a.log, SINK_FAILED, LOG_ERR(&err));
     loop_timer_set(d->a.loop, &d->storm, loop_now(d->a.loop) + accept_look_us);
 }
@@ -284,12 +286,33 @@ static void start_pulling(struct direct *d)
         on_storm(d, true);
 }
 
+static void on_sink_proved(void *ctx, const struct err *err)
+{
+    struct direct *d = ctx;
+    sink_proof_free(d->sink_proof);
+    d->sink_proof = NULL;
+    if (err->class == ERR_OK) {
+        start_pulling(d);
+        return;
+    }
+    *d->err = *err;
+    finish(d, DIRECT_FAILED);
+}
+
+/* Nothing is pulled before it is known that dead letters would be kept. */
+static void prove_sink(struct direct *d)
+{
+    d->sink_proof = sink_proof_start(&d->a, on_sink_proved, d);
+    if (d->sink_proof == NULL)
+        start_pulling(d);
+}
+
 static void on_first_token(struct auth_watcher *w, uint32_t gen UNUSED, const struct err *err)
 {
     struct direct *d = CONTAINER_OF(w, struct direct, first_token);
     auth_unwatch(d->a.auth, w);
     if (err->class == ERR_OK) {
-        start_pulling(d);
+        prove_sink(d);
         return;
     }
     *d->err = *err;
@@ -311,7 +334,7 @@ static bool open_all(struct direct *d)
     if (conf->log_format == LOG_JSON)
         loop_timer_set(d->a.loop, &d->stats, loop_now(d->a.loop) + stats_every_us);
     if (d->a.auth == NULL) {
-        start_pulling(d);
+        prove_sink(d);
         return true;
     }
     d->first_token.fn = on_first_token;
@@ -331,6 +354,7 @@ static void close_all(struct direct *d)
         auth_unwatch(d->a.auth, &d->first_token);
     if (d->a.driver != NULL)
         keep_counts(d);
+    sink_proof_free(d->sink_proof);
     progress_close(d->progress);
     status_close(d->status);
     assembly_fini(&d->a);
