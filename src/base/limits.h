@@ -79,6 +79,8 @@
     LIMIT(LIMIT_DEAD_SEGMENT, 64 << 20, "one dead-letter segment file before the next is begun")   \
     LIMIT(LIMIT_ADMIN_CONNECTIONS, 64, "connections to the status port")                           \
     LIMIT(LIMIT_HL7_SEGMENTS, 100000, "segments in one HL7v2 message")                           \
+    LIMIT(LIMIT_BEAM_NAMES, 20000, "messages that one bounded job may name")                         \
+    LIMIT(LIMIT_BEAM_NAMES_BYTES, 3 << 20, "their text: it travels in the job's request, and gRPC servers take 4 MiB") \
     LIMIT(LIMIT_CLOUD_COMMIT, 256, "transactions that the local cloud puts on disk with one fsync")  \
     LIMIT(LIMIT_CLOUD_WRITES, 65536, "transactions of the local cloud that wait for the disk")       \
     LIMIT(LIMIT_CLOUD_WRITE_BYTES, 256 << 20, "their bytes")                                         \

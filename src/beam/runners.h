@@ -16,6 +16,8 @@ struct beam_runner_policy {
     bool reads_pubsub, c_source, needs_checkpoints;
     us_t poll_us, follow_us, poll_max_us, residual_delay_us, park_us, open_max_us, finalize_cap_us;
     uint32_t settled_max, bundle_messages;
+    uint16_t job_port;
+    bool live_counters;
     const char *why;
 };
 

@@ -25,6 +25,7 @@ static command_fn *const functions[COMMANDS] = {
     [CMD_HELP] = cmd_help,
     [CMD_RUN] = cmd_run,
     [CMD_SEND] = cmd_send,
+    [CMD_SUBMIT] = cmd_submit,
     [CMD_VERIFY] = cmd_verify,
     [CMD_VERSION] = cmd_version,
 };

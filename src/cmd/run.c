@@ -1,6 +1,7 @@
-/* hl7relay run: the direct relay, from a configuration file to an exit code. */
+/* hl7relay run: the relay, from a configuration file to an exit code; with a Beam runner it is `submit`. */
 #include "cmd/command.h"
 #include "cmd/print.h"
+#include "cmd/submit_parts.h"
 #include "conf/config.h"
 #include "loop/clock.h"
 #include "run/direct.h"
@@ -66,10 +67,9 @@ int cmd_run(const struct invocation *in)
         return CMD_EXIT_CONFIG;
     }
     if (!c->direct) {
-        err_set(&err, ERR_USAGE, "runner %s is not in this version", c->runner);
-        print_error(&err);
+        int code = submit_command(in, c);
         config_free(c);
-        return CMD_EXIT_USAGE;
+        return code;
     }
     enum log_format log_format = format(c);
     enum direct_end end = direct_run(&(struct direct_conf) {
