@@ -47,6 +47,7 @@
     LIMIT(LIMIT_SERVER_STALL_S, 60, "for a reader that takes nothing of its replies")              \
     LIMIT(LIMIT_SERVER_IDLE_S, 600, "for a connection without a request")                          \
     LIMIT(LIMIT_SERVER_LINGER_S, 2, "reading on after a reply that came before the request's end")  \
+    LIMIT(LIMIT_SERVER_LINGER_BYTES, 16 << 20, "and no more than this of one request (HTTP/2)")     \
     LIMIT(LIMIT_REQUESTS_KEPT, 1024, "request objects kept for reuse by one port")                 \
     LIMIT(LIMIT_GRPC_MESSAGE, 24 << 20, "one gRPC message: a 10 MB Pub/Sub message with room")     \
     LIMIT(LIMIT_GRPC_REPLY, 4000000, "a pull reply of ours: Python's gRPC takes 4 MiB")            \

@@ -18,6 +18,7 @@
 struct h2 {
     nghttp2_session *session;
     struct list drained;           /* requests whose `out` ran empty in this fill() */
+    struct list lingers;           /* answered before their end, oldest first */
     us_t second_us;                /* the second in which these are counted: */
     uint32_t frames, resets;
     uint64_t out_before;           /* bytes sent when it began */
@@ -47,6 +48,50 @@ static void count_control(struct serve_conn *c, uint8_t type)
     uint64_t earned = (conn_bytes_out(c->conn) - h->out_before) / KIB(1);
     if (h->frames > LIMIT_FRAME_RATE + earned || h->resets > LIMIT_RESET_RATE)
         end_session(c, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* ---- answered before its end --------------------------------------------- */
+
+/*
+ * RFC 9113, 8.1: then we may ask the peer, by RST_STREAM with NO_ERROR, to send
+ * no more, and it must not throw the reply away. Peers do, when the reset comes
+ * while they are busy sending (curl 7.88). So what still comes is read and dropped
+ * for a while first; most peers read the reply meanwhile and end the stream themselves.
+ */
+static void stop_lingering(struct net_request *r)
+{
+    if (list_is_linked(&r->lingers))
+        list_remove(&r->conn->h2->lingers, &r->lingers);
+}
+
+static void ask_to_stop(struct net_request *r)
+{
+    stop_lingering(r);
+    nghttp2_submit_rst_stream(r->conn->h2->session, NGHTTP2_FLAG_NONE, r->stream_id, NGHTTP2_NO_ERROR);
+    serve_dirty(r->conn);
+}
+
+static void ask_all_to_stop(struct serve_conn *c, us_t due_us)
+{
+    LIST_EACH (&c->h2->lingers, link, after) {
+        struct net_request *r = CONTAINER_OF(link, struct net_request, lingers);
+        if (r->linger_until_us <= due_us)
+            ask_to_stop(r);
+    }
+}
+
+static void linger(struct net_request *r)
+{
+    struct serve_conn *c = r->conn;
+    c->owed -= r->owed;    /* it has left to its end */
+    r->owed = false;
+    if (r->route.kind == NET_STREAM || c->listener->draining) {    /* gRPC's clients expect no less */
+        ask_to_stop(r);
+        return;
+    }
+    r->linger_until_us = loop_now(c->listener->loop) + LIMIT_SERVER_LINGER_S * US_PER_S;
+    list_push_back(&c->h2->lingers, &r->lingers);
+    serve_watch(c);
 }
 
 /* ---- in ---------------------------------------------------------------- */
@@ -153,8 +198,13 @@ static int on_data(nghttp2_session *s, uint8_t flags UNUSED, int32_t stream_id, 
                    void *ctx UNUSED)
 {
     struct net_request *r = request_on(s, stream_id);
-    if (r != NULL)
+    if (r != NULL && list_is_linked(&r->lingers)) {
+        r->linger_bytes += len;
+        if (r->linger_bytes > LIMIT_SERVER_LINGER_BYTES)
+            ask_to_stop(r);
+    } else if (r != NULL) {
         serve_request_body(r, bytes_of((const char *) data, len));
+    }
     nghttp2_session_consume(s, stream_id, len);
     return 0;
 }
@@ -168,6 +218,7 @@ static int on_stream_close(nghttp2_session *s, int32_t stream_id, uint32_t code 
     nghttp2_session_set_stream_user_data(s, stream_id, NULL);
     if (list_is_linked(&r->drained))
         list_remove(&c->h2->drained, &r->drained);
+    stop_lingering(r);
     serve_request_gone(r);
     serve_request_free(r);
     if (c->listener->draining && list_is_empty(&c->requests))
@@ -247,9 +298,8 @@ static int on_frame_send(nghttp2_session *s, const nghttp2_frame *f, void *ctx U
     if (f->hd.type != NGHTTP2_DATA && f->hd.type != NGHTTP2_HEADERS)
         return 0;
     struct net_request *r = request_on(s, f->hd.stream_id);
-    /* Answered before its end: the rest of the request is of no use to anyone (RFC 9113, 8.1). */
     if (r != NULL && (f->hd.flags & NGHTTP2_FLAG_END_STREAM) && !r->ended)
-        nghttp2_submit_rst_stream(s, NGHTTP2_FLAG_NONE, f->hd.stream_id, NGHTTP2_NO_ERROR);
+        linger(r);
     return 0;
 }
 
@@ -371,6 +421,7 @@ static void h2_drain(struct serve_conn *c)
         nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE,
                               nghttp2_session_get_last_proc_stream_id(h->session), NGHTTP2_NO_ERROR, NULL, 0);
     h->goaway = true;
+    ask_all_to_stop(c, US_NEVER);
     if (list_is_empty(&c->requests))
         c->finish = true;
     serve_dirty(c);
@@ -378,6 +429,8 @@ static void h2_drain(struct serve_conn *c)
 
 static us_t h2_deadline(const struct serve_conn *c)
 {
+    if (!list_is_empty(&c->h2->lingers))
+        return CONTAINER_OF(list_first(&c->h2->lingers), struct net_request, lingers)->linger_until_us;
     if (list_is_empty(&c->requests))
         return c->heard_us + LIMIT_SERVER_IDLE_S * US_PER_S;
     /* A client that gives no window holds replies in our memory. Open streams may wait as long as they like. */
@@ -386,7 +439,9 @@ static us_t h2_deadline(const struct serve_conn *c)
 
 static void h2_expire(struct serve_conn *c)
 {
-    if (list_is_empty(&c->requests))
+    if (!list_is_empty(&c->h2->lingers))
+        ask_all_to_stop(c, loop_now(c->listener->loop));
+    else if (list_is_empty(&c->requests))
         h2_drain(c);
     else
         serve_kill(c);
@@ -440,6 +495,7 @@ void h2_start(struct serve_conn *c)
     };
     c->h2 = mem_alloc(sizeof(*c->h2));
     list_init(&c->h2->drained);
+    list_init(&c->h2->lingers);
     c->proto = &h2_proto;
     make_session(c);
     nghttp2_session *s = c->h2->session;

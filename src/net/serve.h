@@ -134,6 +134,9 @@ struct net_request {
     bool out_end;                  /* nothing more will be appended */
     bool broken;                   /* after the last of `out` comes no proper end */
     struct list_link drained;      /* to be told on_drained */
+    struct list_link lingers;      /* HTTP/2: answered to the end, and the peer still sends */
+    us_t linger_until_us;
+    size_t linger_bytes;           /* came since */
 
     /* HTTP/2 */
     int32_t stream_id;

@@ -101,6 +101,30 @@ static void bounds_bodies(void **state UNUSED)
     assert_int_equal(SEEN(d)->status, 200);
 }
 
+static void what_comes_after_the_reply_is_read_and_dropped(void **state UNUSED)
+{
+    static char much[64 << 10];
+    char big[1001] = { 0 };
+    int32_t a = h2_peer_request(peer, "POST", "/small", NULL, 0, bytes_of(big, sizeof(big)), false);
+    int32_t b = h2_peer_request(peer, "POST", "/small", NULL, 0, bytes_of(big, sizeof(big)), false);
+    UNTIL(SEEN(a)->ended && SEEN(b)->ended);
+    assert_int_equal(SEEN(a)->status, 413);
+    assert_false(SEEN(a)->closed);    /* no reset yet, which a peer that is busy sending may take for a failure */
+    for (size_t i = 0; i < (3 << 20) / sizeof(much); i++)    /* more than a window */
+        h2_peer_data(peer, a, bytes_of(much, sizeof(much)), false);
+    h2_peer_data(peer, a, BYTES_LIT("x"), true);
+    UNTIL(SEEN(a)->closed);
+    assert_int_equal(SEEN(a)->code, 0);
+    assert_false(SEEN(b)->closed);
+    for (size_t sent = 0; sent <= LIMIT_SERVER_LINGER_BYTES; sent += sizeof(much))    /* it never ends */
+        h2_peer_data(peer, b, bytes_of(much, sizeof(much)), false);
+    UNTIL(SEEN(b)->closed);
+    assert_int_equal(SEEN(b)->code, 0);    /* NO_ERROR: send no more, the answer stands */
+    int32_t c = get("/size?1");
+    UNTIL(SEEN(c)->closed);
+    assert_int_equal(SEEN(c)->status, 200);
+}
+
 static void gzip_bodies_are_undone_and_bounded(void **state UNUSED)
 {
     static const struct net_header gzip[] = { { BYTES_LIT("content-encoding"), BYTES_LIT("gzip") } };
@@ -427,6 +451,7 @@ int main(void)
         TEST(more_streams_than_allowed_take_turns),
         TEST(large_bodies_go_both_ways),
         TEST(bounds_bodies),
+        TEST(what_comes_after_the_reply_is_read_and_dropped),
         TEST(gzip_bodies_are_undone_and_bounded),
         TEST(bounds_headers),
         TEST(a_header_flood_ends_the_connection_or_the_stream),

@@ -164,6 +164,24 @@ static int setup(void **state UNUSED)
     return 0;
 }
 
+static void who_sends_on_after_the_reply_is_told_to_stop(void **state UNUSED)
+{
+    static char big[2000];
+    struct h2_peer *p = start_h2(&(struct h2_peer_conf) { 0 });
+    int32_t a = h2_peer_request(p, "POST", "/small", NULL, 0, bytes_of(big, sizeof(big)), false);
+    RIG_UNTIL(loop, h2_peer_seen(p, a)->ended);
+    settle();
+    assert_false(h2_peer_seen(p, a)->closed);
+    struct serve_conn *c = connection();
+    serve_request_of_link(list_first(&c->requests))->linger_until_us -= LIMIT_SERVER_LINGER_S * US_PER_S;
+    loop_timer_set(loop, &c->timer, loop_now(loop));
+    RIG_UNTIL(loop, h2_peer_seen(p, a)->closed);
+    assert_int_equal(h2_peer_seen(p, a)->code, 0);
+    a = h2_peer_request(p, "GET", "/size?1", NULL, 0, bytes_of(NULL, 0), true);
+    RIG_UNTIL(loop, h2_peer_seen(p, a)->closed);    /* the connection is as good as before */
+    h2_peer_free(p);
+}
+
 static int teardown(void **state UNUSED)
 {
     if (fd >= 0)
@@ -186,6 +204,7 @@ int main(void)
         TEST(too_much_in_all_is_503),
         TEST(an_idle_http2_connection_is_told_to_go),
         TEST(open_streams_may_wait_replies_may_not),
+        TEST(who_sends_on_after_the_reply_is_told_to_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
