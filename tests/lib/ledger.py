@@ -17,9 +17,9 @@ def digest_of(text):
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def judge(w, stored, other_names=(), empty_ids=(), threads=8):
-    """stored: {name at the source: bytes as announced}. other_names: announced, but in no source of ours."""
-    records = dead_letters.read(w.path('dead'))
+def judge(w, stored, other_names=(), empty_ids=(), threads=8, records=None):
+    """records: of the dead-letter topic, when it is not a directory. stored: {name at the source: bytes as announced}. other_names: announced, but in no source of ours."""
+    records = dead_letters.read(w.path('dead')) if records is None else records
     written = dead_letters.by_announcement(records)
     announced = list(stored) + list(other_names)
     dead = {n: written[k] for n in announced for k in (n, n[:NAME_MAX], digest_of(n), digest_of(n[:NAME_MAX])) if k in written}
