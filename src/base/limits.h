@@ -94,6 +94,11 @@
     LIMIT(LIMIT_CLOUD_SCAN, 100000, "messages looked at for one page of a filtered list")             \
     LIMIT(LIMIT_CLOUD_PAGE, 8 << 20, "a page of large messages ends early")                           \
     LIMIT(LIMIT_CLOUD_ACCEPT_ALL, 17 << 20, "a request to a store that takes anything: 16 MB and room") \
+    LIMIT(LIMIT_CLOUD_SEEN, 200, "recent requests that the local cloud's page remembers")              \
+    LIMIT(LIMIT_CLOUD_ROWS, 200, "rows of one table on the local cloud's page")                        \
+    LIMIT(LIMIT_CLOUD_COUNTED, 10000, "messages of one subscription or store that its page counts: more are \"10,000+\"") \
+    LIMIT(LIMIT_CLOUD_COUNTED_ALL, 100000, "and of all of them, so that the page costs milliseconds")  \
+    LIMIT(LIMIT_CLOUD_ADMIN_BODY, 16 << 10, "a form of the local cloud's page")                        \
     LIMIT(LIMIT_CLOUD_FIELDS, 256, "names in one `fields` mask of a REST request")                    \
     LIMIT(LIMIT_CLOUD_SCHEMAS, 96, "kinds of bodies that one API of the local cloud has")             \
     LIMIT(LIMIT_CLOUD_BATCH, 100, "documented: messages of one batchGet")                             \

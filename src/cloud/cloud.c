@@ -6,7 +6,9 @@
 #include "cloud/grpc_pubsub.h"
 #include "cloud/http_pubsub.h"
 #include "cloud/http_store.h"
+#include "cloud/page.h"
 #include "cloud/pubsub.h"
+#include "cloud/seen.h"
 #include "cloud/stores.h"
 
 static void answer_root(void *ctx UNUSED, struct net_request *r)
@@ -29,7 +31,8 @@ static struct net_route route(void *ctx, const struct net_request *r)
     struct cloud *c = ctx;
     struct net_route to = { .kind = NET_BUFFERED, .body_max = LIMIT_SMALL_REPLY, .fn = answer_unknown, .ctx = c };
     if (grpc_server_route(c->grpc, r, &to) || cloud_http_store_route(c, r, &to) ||
-        cloud_http_pubsub_route(c->http_pubsub, r, &to) || cloud_discovery_route(r, &to))
+        cloud_http_pubsub_route(c->http_pubsub, r, &to) || cloud_discovery_route(r, &to) ||
+        cloud_page_route(c, r, &to))
         return to;
     bool get = bytes_eq_str(net_request_method(r), "GET") || bytes_eq_str(net_request_method(r), "HEAD");
     if (get && bytes_eq_str(net_request_path(r), "/"))
@@ -37,10 +40,20 @@ static struct net_route route(void *ctx, const struct net_request *r)
     return to;
 }
 
+static void on_answered(void *ctx, const struct net_request *r, const struct net_answer *answer)
+{
+    struct cloud *c = ctx;
+    if (!cloud_page_is_own(net_request_path(r)))
+        cloud_seen_note(c->seen, r, answer);
+}
+
 struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct err *err)
 {
     struct cloud *c = mem_alloc(sizeof(*c));
     c->loop = l;
+    c->started_us = loop_now(l);
+    c->seen = cloud_seen_make();
+    c->host = conf->host != NULL ? mem_dup(bytes_str(conf->host)) : NULL;
     c->accept_all = conf->accept_all;
     c->release_on_disconnect = conf->release_on_disconnect;
     c->fault = cloud_fault_make(l, conf, err);
@@ -60,7 +73,7 @@ struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct 
     c->http_pubsub = cloud_http_pubsub_make(c);
     struct net_listen_conf listen = {
         .host = conf->host != NULL ? conf->host : "127.0.0.1", .port = conf->port, .tls = conf->tls,
-        .route = route, .ctx = c
+        .route = route, .answered = on_answered, .ctx = c
     };
     c->listener = net_listen(l, &listen, err);
     if (c->listener == NULL) {
@@ -82,6 +95,7 @@ bool cloud_reload_faults(struct cloud *c, struct err *err)
 
 void cloud_drain(struct cloud *c)
 {
+    c->draining = true;
     cloud_pubsub_drain(c->pubsub);
     net_listener_drain(c->listener);
 }
@@ -105,5 +119,7 @@ void cloud_free(struct cloud *c)
     cloud_pubsub_free(c->pubsub);
     cloud_db_close(c->db);
     cloud_fault_free(c->fault);
+    cloud_seen_free(c->seen);
+    mem_free(c->host);
     mem_free(c);
 }

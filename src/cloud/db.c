@@ -304,6 +304,11 @@ struct cloud_db *cloud_db_open(struct loop *l, const char *data_dir, struct err 
     return db;
 }
 
+bool cloud_db_is_failing(const struct cloud_db *db)
+{
+    return db->failing;
+}
+
 bool cloud_db_is_durable(const struct cloud_db *db)
 {
     return db->reader != NULL;

@@ -50,6 +50,7 @@ void cloud_db_settle(struct cloud_db *db);
 void cloud_db_close(struct cloud_db *db);    /* after cloud_db_settle(): CHECKed. NULL: no effect */
 /* Told, by one sentence for people, when writing begins to fail and when it succeeds again. */
 void cloud_db_tell(struct cloud_db *db, void (*fn)(void *ctx, const char *sentence), void *ctx);
+bool cloud_db_is_failing(const struct cloud_db *db);    /* the last transaction could not be written */
 bool cloud_db_is_durable(const struct cloud_db *db);    /* false: memory mode */
 
 /* --- one transaction --- */

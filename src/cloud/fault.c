@@ -8,18 +8,26 @@
 struct cloud_fault {
     struct loop *loop;
     uint64_t seed;
-    us_t file_read_us, started_us;
     char *file;
-    struct cloud_fault_rule of_file[CLOUD_FAULT_RULES_MAX], of_flags[CLOUD_FAULT_RULES_MAX];
-    size_t of_file_count, of_flags_count;
+    uint32_t last_number;
+    struct rule_list {
+        struct cloud_fault_rule rule[CLOUD_FAULT_RULES_MAX];
+        size_t count;
+    } lists[CLOUD_FAULT_ORIGINS];
 };
 
 /* Each rule draws from a stream of its own, so that one more rule does not change what the others do. */
-static void seed_rules(const struct cloud_fault *f, struct cloud_fault_rule *rules, size_t count,
-                       uint64_t salt)
+static void begin_rules(struct cloud_fault *f, struct cloud_fault_rule *rules, size_t from, size_t count,
+                        enum cloud_fault_origin origin)
 {
-    for (size_t i = 0; i < count; i++)
-        rnd_seed(&rules[i].rnd, f->seed ^ (i + 1) * 0x9e3779b97f4a7c15u ^ salt);
+    static const uint64_t salt[CLOUD_FAULT_ORIGINS] = {
+        [CLOUD_FAULT_OF_FLAGS] = 0, [CLOUD_FAULT_OF_FILE] = 1, [CLOUD_FAULT_OF_PAGE] = 2
+    };
+    for (size_t i = from; i < count; i++) {
+        rnd_seed(&rules[i].rnd, f->seed ^ (i + 1) * 0x9e3779b97f4a7c15u ^ salt[origin]);
+        rules[i].begun_us = loop_now(f->loop);
+        rules[i].number = ++f->last_number;
+    }
 }
 
 static bool read_whole(const char *path, struct buf *out, struct err *err)
@@ -39,28 +47,29 @@ static bool read_whole(const char *path, struct buf *out, struct err *err)
 bool cloud_fault_reload(struct cloud_fault *f, struct err *err)
 {
     CLEANUP(buf_fini) struct buf text = { 0 };
-    CLEANUP(mem_free_ptr) struct cloud_fault_rule *rules = mem_alloc(sizeof(f->of_file));
+    struct rule_list *list = &f->lists[CLOUD_FAULT_OF_FILE];
+    CLEANUP(mem_free_ptr) struct cloud_fault_rule *rules = mem_alloc(sizeof(list->rule));
     size_t count;
     if (f->file == NULL)
         return true;
     TRY(read_whole(f->file, &text, err));
     TRY(cloud_fault_rules_file(buf_bytes(&text), rules, &count, err));
-    seed_rules(f, rules, count, 1);
-    memcpy(f->of_file, rules, sizeof(f->of_file));
-    f->of_file_count = count;
-    f->file_read_us = loop_now(f->loop);
+    begin_rules(f, rules, 0, count, CLOUD_FAULT_OF_FILE);
+    memcpy(list->rule, rules, sizeof(list->rule));
+    list->count = count;
     return true;
 }
 
 static bool read_flags(struct cloud_fault *f, const struct cloud_conf *conf, struct err *err)
 {
+    struct rule_list *list = &f->lists[CLOUD_FAULT_OF_FLAGS];
     if (conf->faults_count > CLOUD_FAULT_RULES_MAX)
         return FAIL(err, CONFIG, "more than %d fault rules", CLOUD_FAULT_RULES_MAX);
     for (size_t i = 0; i < conf->faults_count; i++)
-        if (!cloud_fault_rules_line(bytes_str(conf->faults[i]), &f->of_flags[i], err))
+        if (!cloud_fault_rules_line(bytes_str(conf->faults[i]), &list->rule[i], err))
             return false;
-    f->of_flags_count = conf->faults_count;
-    seed_rules(f, f->of_flags, f->of_flags_count, 0);
+    list->count = conf->faults_count;
+    begin_rules(f, list->rule, 0, list->count, CLOUD_FAULT_OF_FLAGS);
     return true;
 }
 
@@ -69,7 +78,6 @@ struct cloud_fault *cloud_fault_make(struct loop *l, const struct cloud_conf *co
     struct cloud_fault *f = mem_alloc(sizeof(*f));
     f->loop = l;
     f->seed = conf->seed;
-    f->started_us = f->file_read_us = loop_now(l);
     f->file = conf->fault_file != NULL ? mem_dup(bytes_str(conf->fault_file)) : NULL;
     if (!read_flags(f, conf, err) || !cloud_fault_reload(f, err)) {
         cloud_fault_free(f);
@@ -87,31 +95,88 @@ void cloud_fault_free(struct cloud_fault *f)
 }
 
 /* True if the rule strikes now. It counts and draws only what it matches. */
-static bool strikes(struct cloud_fault_rule *rule, enum cloud_fault_op op, struct bytes target, us_t age_us)
+static bool strikes(struct cloud_fault_rule *rule, enum cloud_fault_op op, struct bytes target, us_t now)
 {
-    if (!cloud_fault_rules_match(rule, op, target) || age_us < rule->from_us || age_us >= rule->until_us)
+    us_t age = now - rule->begun_us;
+    if (rule->off || !cloud_fault_rules_match(rule, op, target) || age < rule->from_us || age >= rule->until_us)
         return false;
     rule->matched++;
     if (rule->first > 0 && rule->matched > rule->first)
         return false;
     if (rule->every > 0 && rule->matched % rule->every != 0)
         return false;
-    return rule->p >= 1 || rnd_chance(&rule->rnd, rule->p);
+    if (rule->p < 1 && !rnd_chance(&rule->rnd, rule->p))
+        return false;
+    rule->struck++;
+    return true;
 }
 
-/* Calls fn with each rule of both lists until it returns false. */
-typedef bool each_fn(void *ctx, struct cloud_fault_rule *rule, us_t age_us);
+/* Calls fn with each rule of all lists until it returns false. */
+typedef bool each_fn(void *ctx, struct cloud_fault_rule *rule, us_t now);
 
 static void each_rule(struct cloud_fault *f, each_fn *fn, void *ctx)
 {
     us_t now = loop_now(f->loop);
-    for (size_t i = 0; i < f->of_file_count; i++)
-        if (!fn(ctx, &f->of_file[i], now - f->file_read_us))
-            return;
-    for (size_t i = 0; i < f->of_flags_count; i++)
-        if (!fn(ctx, &f->of_flags[i], now - f->started_us))
-            return;
+    for (int o = 0; o < CLOUD_FAULT_ORIGINS; o++)
+        for (size_t i = 0; i < f->lists[o].count; i++)
+            if (!fn(ctx, &f->lists[o].rule[i], now))
+                return;
 }
+
+/* --- switched while it runs --- */
+
+const struct cloud_fault_rule *cloud_fault_at(const struct cloud_fault *f, size_t place, enum cloud_fault_origin *ret_origin)
+{
+    for (int o = 0; o < CLOUD_FAULT_ORIGINS; o++) {
+        if (place < f->lists[o].count) {
+            *ret_origin = (enum cloud_fault_origin) o;
+            return &f->lists[o].rule[place];
+        }
+        place -= f->lists[o].count;
+    }
+    return NULL;
+}
+
+bool cloud_fault_add(struct cloud_fault *f, struct bytes line, struct err *err)
+{
+    struct rule_list *list = &f->lists[CLOUD_FAULT_OF_PAGE];
+    if (list->count == CLOUD_FAULT_RULES_MAX)
+        return FAIL(err, CONFIG, "there are %d fault rules already: remove one first", CLOUD_FAULT_RULES_MAX);
+    TRY(cloud_fault_rules_line(line, &list->rule[list->count], err));
+    list->count++;
+    begin_rules(f, list->rule, list->count - 1, list->count, CLOUD_FAULT_OF_PAGE);
+    return true;
+}
+
+bool cloud_fault_switch(struct cloud_fault *f, uint64_t number, bool on)
+{
+    for (int o = 0; o < CLOUD_FAULT_ORIGINS; o++)
+        for (size_t i = 0; i < f->lists[o].count; i++) {
+            struct cloud_fault_rule *rule = &f->lists[o].rule[i];
+            if (rule->number != number)
+                continue;
+            if (rule->off && on) {
+                rule->begun_us = loop_now(f->loop);
+                rule->matched = 0;
+            }
+            rule->off = !on;
+            return true;
+        }
+    return false;
+}
+
+bool cloud_fault_remove(struct cloud_fault *f, uint64_t number)
+{
+    struct rule_list *list = &f->lists[CLOUD_FAULT_OF_PAGE];
+    for (size_t i = 0; i < list->count; i++)
+        if (list->rule[i].number == number) {
+            memmove(&list->rule[i], &list->rule[i + 1], (--list->count - i) * sizeof(list->rule[0]));
+            return true;
+        }
+    return false;
+}
+
+/* --- questions --- */
 
 struct question {
     enum cloud_fault_op op;
@@ -121,7 +186,7 @@ struct question {
     struct cloud_fault_plan plan;
 };
 
-static bool ask(void *ctx, struct cloud_fault_rule *rule, us_t age_us)
+static bool ask(void *ctx, struct cloud_fault_rule *rule, us_t now)
 {
     struct question *q = ctx;
     bool delivery = rule->kind >= CLOUD_FAULT_DUPLICATE;
@@ -129,7 +194,7 @@ static bool ask(void *ctx, struct cloud_fault_rule *rule, us_t age_us)
         return true;
     if (q->no_targets && rule->target[0] != '\0')
         return true;
-    if (!strikes(rule, q->op, q->target, age_us))
+    if (!strikes(rule, q->op, q->target, now))
         return true;
     if (rule->kind == CLOUD_FAULT_SLOW) {
         us_t spread = rule->delay_max_us - rule->delay_min_us;

@@ -16,6 +16,19 @@ void cloud_fault_free(struct cloud_fault *f);
 /* Reads the file again: its rules begin anew, those of the flags go on. False: the old rules stay. */
 bool cloud_fault_reload(struct cloud_fault *f, struct err *err);
 
+/* Where a rule comes from; asked in this order. */
+enum cloud_fault_origin { CLOUD_FAULT_OF_FILE, CLOUD_FAULT_OF_FLAGS, CLOUD_FAULT_OF_PAGE, CLOUD_FAULT_ORIGINS };
+
+/* The rules in order, place 0 is the first; NULL: no more. Borrowed until rules change. */
+const struct cloud_fault_rule *cloud_fault_at(const struct cloud_fault *f, size_t place,
+                                              enum cloud_fault_origin *ret_origin);
+/* A rule more, on at once. Class CONFIG: it cannot be read. */
+bool cloud_fault_add(struct cloud_fault *f, struct bytes line, struct err *err) MUST_USE;
+/* On again: its clock and counts begin anew (not `struck`). False: no such rule any more. */
+bool cloud_fault_switch(struct cloud_fault *f, uint64_t number, bool on);
+/* Of CLOUD_FAULT_OF_PAGE alone: the others come back with the file or the next start, and are switched off instead. */
+bool cloud_fault_remove(struct cloud_fault *f, uint64_t number);
+
 /* What shall happen to one REST request. Kinds of DELIVERY never come here. */
 struct cloud_fault_plan {
     enum cloud_fault_kind kind; /* CLOUD_FAULT_NONE: nothing but the delay */

@@ -2,6 +2,7 @@
 
 #include "json/scan.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -212,6 +213,58 @@ bool cloud_fault_rules_file(struct bytes json, struct cloud_fault_rule *rules, s
     }
     *ret_count = count;
     return true;
+}
+
+/* The shortest name of these operations: a rule was read from one word. */
+static const char *word_of(uint32_t ops)
+{
+    uint32_t all = (1u << CLOUD_FAULT_OPS) - 1, stores = 0;
+    for (int i = 0; i < CLOUD_FAULT_OPS; i++)
+        if (OPS[i].group == STORES)
+            stores |= 1u << i;
+    if (ops == all)
+        return "any";
+    if (ops == stores)
+        return "stores";
+    if (ops == (all & ~stores))
+        return "pubsub";
+    int first = 0;
+    while (first < CLOUD_FAULT_OPS - 1 && (ops & 1u << first) == 0)
+        first++;
+    return OPS[first].word;
+}
+
+/* ":" before the first key, "," before the others. */
+static char next_sep(char *sep)
+{
+    char now = *sep;
+    *sep = ',';
+    return now;
+}
+
+void cloud_fault_rules_write(const struct cloud_fault_rule *rule, struct buf *out)
+{
+    char sep = ':';
+    buf_printf(out, "%s%s%s:", word_of(rule->ops), rule->target[0] != '\0' ? "@" : "", rule->target);
+    if (rule->kind == CLOUD_FAULT_STATUS)
+        buf_printf(out, "%u", rule->status);
+    else
+        buf_append_str(out, KINDS[rule->kind]);
+    if (rule->p < 1)
+        buf_printf(out, "%cp=%g", next_sep(&sep), rule->p);
+    if (rule->every > 0)
+        buf_printf(out, "%cevery=%" PRIu64, next_sep(&sep), rule->every);
+    if (rule->first > 0)
+        buf_printf(out, "%cfirst=%" PRIu64, next_sep(&sep), rule->first);
+    if (rule->from_us > 0)
+        buf_printf(out, "%cfrom=%g", next_sep(&sep), (double) rule->from_us / (double) US_PER_S);
+    if (rule->until_us != US_NEVER)
+        buf_printf(out, "%cuntil=%g", next_sep(&sep), (double) rule->until_us / (double) US_PER_S);
+    if (rule->retry_after_s > 0)
+        buf_printf(out, "%cretry_after=%u", next_sep(&sep), rule->retry_after_s);
+    if (rule->delay_max_us > 0)
+        buf_printf(out, "%cms=%g-%g", next_sep(&sep), (double) rule->delay_min_us / (double) US_PER_MS,
+                   (double) rule->delay_max_us / (double) US_PER_MS);
 }
 
 bool cloud_fault_rules_match(const struct cloud_fault_rule *rule, enum cloud_fault_op op, struct bytes target)

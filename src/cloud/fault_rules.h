@@ -9,6 +9,7 @@
 #ifndef CLOUD_FAULT_RULES_H
 #define CLOUD_FAULT_RULES_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/rand.h"
 
@@ -34,12 +35,16 @@ struct cloud_fault_rule {
     uint16_t status;        /* of kind STATUS */
     double p;               /* of the matching requests that are chosen by the keys below */
     uint64_t every, first;  /* each Nth, the first N; 0: not asked */
-    us_t from_us, until_us; /* since the start of the cloud, or of the file's last reading */
+    us_t from_us, until_us; /* since begun_us */
     uint32_t retry_after_s; /* 0: no such header */
     us_t delay_min_us, delay_max_us;
     /* what it has seen so far */
     struct rnd rnd;
-    uint64_t matched;
+    us_t begun_us;    /* start of the cloud, last reading of the file, or when it was switched on */
+    uint64_t matched; /* since then */
+    uint64_t struck;  /* ever */
+    bool off;         /* switched off: as if it were not there */
+    uint32_t number;  /* tells it from all rules that ever were */
 };
 
 /* Class CONFIG, with the word that is wrong. */
@@ -47,6 +52,9 @@ bool cloud_fault_rules_line(struct bytes text, struct cloud_fault_rule *ret_rule
 /* At most CLOUD_FAULT_RULES_MAX rules; rules must have that many. */
 bool cloud_fault_rules_file(struct bytes json, struct cloud_fault_rule *rules, size_t *ret_count,
                             struct err *err) MUST_USE;
+
+/* The rule as a line, in the words of the language. Appends. */
+void cloud_fault_rules_write(const struct cloud_fault_rule *rule, struct buf *out);
 
 /* True if the rule is about this operation and target (a full resource name, or empty). */
 bool cloud_fault_rules_match(const struct cloud_fault_rule *rule, enum cloud_fault_op op,

@@ -10,6 +10,7 @@ struct cloud_http_pubsub;
 struct cloud_pubsub;    /* topics.c, subscriptions.c */
 struct cloud_stores;    /* stores.c, messages.c */
 struct cloud_fault;     /* fault.c */
+struct cloud_seen;      /* seen.c */
 
 struct cloud {
     struct loop *loop;
@@ -20,6 +21,10 @@ struct cloud {
     struct grpc_server *grpc;
     struct cloud_http_pubsub *http_pubsub;
     struct net_listener *listener;
+    struct cloud_seen *seen;    /* recent requests, for the page */
+    char *host;                 /* what it was told to listen on; NULL: 127.0.0.1 */
+    us_t started_us;
+    bool draining;
     bool accept_all;
     bool release_on_disconnect;
 };

@@ -175,12 +175,29 @@ static const struct conn_events conn_events = {
     .on_open = on_open, .on_read = on_read, .on_drained = on_drained, .on_closed = on_closed,
 };
 
+/* Loopback, in whatever form, or a socket without addresses. */
+static bool is_local_peer(int fd)
+{
+    static const unsigned char mapped[13] = { [10] = 0xff, [11] = 0xff, [12] = 127 };
+    struct sockaddr_storage a = { 0 };
+    socklen_t len = sizeof(a);
+    if (getpeername(fd, (struct sockaddr *) &a, &len) != 0)
+        return false;
+    if (a.ss_family == AF_INET)
+        return ntohl(((struct sockaddr_in *) &a)->sin_addr.s_addr) >> 24 == 127;
+    if (a.ss_family != AF_INET6)
+        return a.ss_family == AF_UNIX;
+    const struct in6_addr *six = &((struct sockaddr_in6 *) &a)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(six) || memcmp(six, mapped, sizeof(mapped)) == 0;
+}
+
 void net_listener_adopt(struct net_listener *n, int fd)
 {
     struct serve_conn *c = mem_alloc(sizeof(*c));
     c->magic = SERVE_MAGIC;
     c->listener = n;
     c->timer.fn = on_timer;
+    c->local = is_local_peer(fd);
     c->heard_us = c->moved_us = c->sent_us = loop_now(n->loop);
     list_init(&c->requests);
     list_push_back(&n->conns, &c->link);
@@ -318,6 +335,7 @@ struct net_listener *net_listen_nowhere(struct loop *l, const struct net_listen_
     n->connections_max = conf->connections_max != 0 ? conf->connections_max : LIMIT_CONNECTIONS;
     n->streams_max = conf->streams_max != 0 ? conf->streams_max : LIMIT_STREAMS;
     n->route = conf->route;
+    n->answered = conf->answered;
     n->ctx = conf->ctx;
     n->date_s = -1;
     list_init(&n->conns);

@@ -25,6 +25,13 @@ struct net_route {
 
 typedef struct net_route net_route_fn(void *ctx, const struct net_request *r);
 
+/* How a request ended. */
+struct net_answer {
+    uint16_t status;    /* 0: without an answer (reset, cut, or the client left) */
+    int grpc_status;    /* of gRPC replies; -1: not told */
+    us_t took_us;       /* from its head to the handler's last word */
+};
+
 struct net_listen_conf {
     const char *host;               /* literal address or name; default "127.0.0.1" */
     uint16_t port;                  /* 0: any free one */
@@ -32,6 +39,8 @@ struct net_listen_conf {
     uint32_t connections_max;       /* more are closed at once; 0: LIMIT_CONNECTIONS */
     uint32_t streams_max;           /* per HTTP/2 connection; 0: LIMIT_STREAMS */
     net_route_fn *route;
+    /* Told of each request when it is over; it must not answer or end anything. NULL: nobody is told. */
+    void (*answered)(void *ctx, const struct net_request *r, const struct net_answer *answer);
     void *ctx;
 };
 

@@ -30,6 +30,7 @@ static void begin(struct net_request *r, uint16_t status, const struct net_heade
     CHECK_MAGIC(r, REQUEST_MAGIC);
     CHECK(!r->begun && status >= 200 && status <= 599 && count <= LIMIT_REPLY_HEADERS);
     r->begun = true;
+    r->status = status;
     if (r->conn->dead)
         return;
     for (size_t i = 0; i < count; i++)
@@ -58,6 +59,7 @@ static void whole(struct net_request *r, uint16_t status, const struct net_heade
     begin(r, status, headers, count, body.len);
     if (!r->is_head && !r->conn->dead)
         r->conn->proto->body(r, body);
+    serve_request_over(r, status, NULL, 0);
     end(r, NULL, 0);
 }
 
@@ -112,6 +114,7 @@ void net_reply_head(struct net_request *r, uint16_t status, const struct net_hea
     CHECK(r->open);
     r->out_end = true;    /* before begin: nothing follows the headers */
     begin(r, status, headers, headers_count, NO_LENGTH);
+    serve_request_over(r, status, headers, headers_count);
     end(r, NULL, 0);
 }
 
@@ -138,6 +141,7 @@ void net_reply_end(struct net_request *r, const struct net_header *trailers, siz
 {
     CHECK_MAGIC(r, REQUEST_MAGIC);
     CHECK(r->open && r->begun);
+    serve_request_over(r, r->status, trailers, trailers_count);
     end(r, trailers, trailers_count);
 }
 
@@ -147,6 +151,7 @@ void net_reply_reset(struct net_request *r)
     CHECK(r->open);
     r->open = false;
     r->out_end = r->broken = true;
+    serve_request_over(r, 0, NULL, 0);
     if (!r->conn->dead)
         r->conn->proto->reset(r);
 }
@@ -156,6 +161,7 @@ void net_reply_cut_connection(struct net_request *r)
     CHECK_MAGIC(r, REQUEST_MAGIC);
     CHECK(r->open);
     r->open = false;
+    serve_request_over(r, 0, NULL, 0);
     r->conn->cut = true;
     serve_kill(r->conn);
 }

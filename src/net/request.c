@@ -93,8 +93,22 @@ void serve_request_gone(struct net_request *r)
     if (!r->open)
         return;
     r->open = false;
+    serve_request_over(r, 0, NULL, 0);
     if (r->events.on_gone != NULL)
         r->events.on_gone(r->ctx);
+}
+
+void serve_request_over(struct net_request *r, uint16_t status, const struct net_header *fields, size_t count)
+{
+    struct net_listener *n = r->conn->listener;
+    uint64_t code;
+    if (n->answered == NULL)
+        return;
+    struct net_answer answer = { .status = status, .grpc_status = -1, .took_us = loop_now(n->loop) - r->routed_us };
+    struct bytes said = net_headers_get((struct net_headers) { (struct net_header *) fields, count }, "grpc-status");
+    if (bytes_to_u64(said, &code))
+        answer.grpc_status = (int) MIN(code, (uint64_t) 99);
+    n->answered(n->ctx, r, &answer);
 }
 
 /* ---- head ------------------------------------------------------------- */
@@ -162,6 +176,7 @@ void serve_request_route(struct net_request *r)
     uint64_t length = 0;
     struct bytes said = net_request_header(r, "content-length");
     r->is_head = bytes_eq_str(r->method, "HEAD");
+    r->routed_us = loop_now(r->conn->listener->loop);
     if (r->bad == 0 && said.len > 0 && !bytes_to_u64(said, &length))
         r->bad = 400;
     if (!hold(r) && r->bad == 0)
@@ -280,6 +295,11 @@ bool net_request_is_h2(const struct net_request *r)
 bool net_request_is_tls(const struct net_request *r)
 {
     return r->conn->listener->tls != NULL;
+}
+
+bool net_request_is_local(const struct net_request *r)
+{
+    return r->conn->local;
 }
 
 struct loop *net_request_loop(const struct net_request *r)

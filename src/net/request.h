@@ -45,6 +45,7 @@ struct net_headers net_request_headers(const struct net_request *r);            
 struct bytes net_request_body(const struct net_request *r);                        /* buffered handlers */
 bool net_request_is_h2(const struct net_request *r);
 bool net_request_is_tls(const struct net_request *r);
+bool net_request_is_local(const struct net_request *r);    /* the peer's address is loopback, or no address at all */
 struct loop *net_request_loop(const struct net_request *r);
 
 /* How many bytes a stream handler keeps of this request at present; with the bodies and heads that the port keeps

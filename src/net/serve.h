@@ -73,6 +73,7 @@ struct serve_conn {
     uint64_t out_seen, sent_seen;
     uint32_t owed;                 /* requests that are answered and not sent to their end */
     bool open;                     /* handshake done */
+    bool local;                    /* the peer is on this machine */
     bool dead;                     /* to be taken apart by the hook */
     bool finish;                   /* to be ended once everything has left */
     bool half;                     /* our half is to be ended then; the peer's input is dropped */
@@ -89,6 +90,7 @@ struct net_listener {
     uint16_t port;
     uint32_t connections_max, streams_max;
     net_route_fn *route;
+    void (*answered)(void *ctx, const struct net_request *r, const struct net_answer *answer);
     void *ctx;
     struct list conns;
     struct list dirty;             /* connections with something to do at the end of the pass */
@@ -129,6 +131,8 @@ struct net_request {
 
     /* reply */
     bool begun, may_gzip, owed;
+    uint16_t status;               /* of the reply that was begun */
+    us_t routed_us;
     struct buf out;                /* out_at of it have been taken */
     size_t out_at;
     bool out_end;                  /* nothing more will be appended */
@@ -169,6 +173,8 @@ void serve_request_end(struct net_request *r);
 void serve_request_give_back(struct net_request *r);
 /* The peer cannot be answered any more. */
 void serve_request_gone(struct net_request *r);
+/* Tells who wants to know that it is over. fields: trailers, or headers that are all of a reply. */
+void serve_request_over(struct net_request *r, uint16_t status, const struct net_header *fields, size_t count);
 
 /* reply.c */
 /* Answers without a handler. */

@@ -164,6 +164,50 @@ static void pubsub_questions_have_kinds_of_their_own(void **state)
     loop_free(l);
 }
 
+static void a_rule_is_written_as_it_is_read(void **state)
+{
+    (void) state;
+    const char *const rules[] = { "any:503", "stores:slow:ms=10-20", "pubsub:reset:every=3",
+                                  "ingest@dst:429:p=0.25,every=4,first=9,from=1.5,until=60,retry_after=3" };
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        CLEANUP(buf_fini) struct buf line = { 0 };
+        struct cloud_fault_rule rule = rule_of(rules[i]);
+        cloud_fault_rules_write(&rule, &line);
+        assert_string_equal(buf_str(&line), rules[i]);
+    }
+}
+
+static void rules_are_switched_and_removed_while_it_runs(void **state)
+{
+    (void) state;
+    struct err err = { 0 };
+    struct loop *l = loop_make(&err);
+    const char *const flags[] = { "get:503:first=1" };
+    struct cloud_fault *f = faults_of(l, 0, flags, 1);
+    enum cloud_fault_origin origin;
+    struct bytes none = BYTES_LIT("");
+    uint32_t flag = cloud_fault_at(f, 0, &origin)->number;
+    assert_int_equal(origin, CLOUD_FAULT_OF_FLAGS);
+    assert_int_equal(cloud_fault_http(f, CLOUD_FAULT_ON_GET, none).status, 503);
+    assert_int_equal(cloud_fault_http(f, CLOUD_FAULT_ON_GET, none).status, 0);
+    assert_true(cloud_fault_switch(f, flag, false) && cloud_fault_switch(f, flag, true));
+    assert_int_equal(cloud_fault_http(f, CLOUD_FAULT_ON_GET, none).status, 503);    /* began anew */
+    assert_int_equal(cloud_fault_at(f, 0, &origin)->struck, 2);
+    assert_false(cloud_fault_remove(f, flag));    /* it would come back at the next start */
+    assert_false(cloud_fault_add(f, BYTES_LIT("nonsense"), &err));
+    assert_null(cloud_fault_at(f, 1, &origin));
+    assert_true(cloud_fault_add(f, BYTES_LIT("list:404"), &err) && cloud_fault_add(f, BYTES_LIT("list:429"), &err));
+    uint32_t added = cloud_fault_at(f, 1, &origin)->number;
+    assert_int_equal(origin, CLOUD_FAULT_OF_PAGE);
+    assert_int_equal(cloud_fault_http(f, CLOUD_FAULT_ON_LIST, none).status, 404);
+    assert_true(cloud_fault_remove(f, added));
+    assert_false(cloud_fault_remove(f, added) || cloud_fault_switch(f, added, true));
+    assert_int_equal(cloud_fault_http(f, CLOUD_FAULT_ON_LIST, none).status, 429);
+    assert_null(cloud_fault_at(f, 2, &origin));
+    cloud_fault_free(f);
+    loop_free(l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +217,8 @@ int main(void)
         cmocka_unit_test(a_target_is_a_last_id_or_a_full_name),
         cmocka_unit_test(the_same_seed_strikes_the_same_requests),
         cmocka_unit_test(every_and_first_count_and_slow_adds),
+        cmocka_unit_test(a_rule_is_written_as_it_is_read),
+        cmocka_unit_test(rules_are_switched_and_removed_while_it_runs),
         cmocka_unit_test(pubsub_questions_have_kinds_of_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
