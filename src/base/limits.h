@@ -82,6 +82,17 @@
     LIMIT(LIMIT_HL7_SEGMENTS, 100000, "segments in one HL7v2 message")                           \
     LIMIT(LIMIT_BEAM_NAMES, 20000, "messages that one bounded job may name")                         \
     LIMIT(LIMIT_BEAM_NAMES_BYTES, 3 << 20, "their text: it travels in the job's request, and gRPC servers take 4 MiB") \
+    LIMIT(LIMIT_BEAM_STEPS, 1000, "transforms of one fused stage; ours have a dozen")              \
+    LIMIT(LIMIT_BEAM_MESSAGE, 256 << 20, "one message of a Beam runner: runners lift gRPC's usual 4 MiB")  \
+    LIMIT(LIMIT_BEAM_BUNDLES, 10000, "bundles open at once in one worker; more are answered with an error") \
+    LIMIT(LIMIT_BEAM_EARLY, 64 << 20, "data that came before its instruction; the oldest is dropped beyond it") \
+    LIMIT(LIMIT_BEAM_EARLY_S, 60, "for the instruction that it belongs to")                        \
+    LIMIT(LIMIT_BEAM_PLANS, 1000, "stages that one worker keeps compiled")                         \
+    LIMIT(LIMIT_BEAM_FLUSH, 1 << 20, "bytes of one output gathered before they are sent")          \
+    LIMIT(LIMIT_BEAM_ANSWERED, 100000, "answered bundles that wait to be finalized")               \
+    LIMIT(LIMIT_BEAM_METRICS, 10000, "metrics whose short ids one worker remembers")               \
+    LIMIT(LIMIT_BEAM_LOG, 1000, "log lines that wait for the runner; more are dropped and counted") \
+    LIMIT(LIMIT_BEAM_WORKERS, 1000, "workers that one pool runs")                                   \
     LIMIT(LIMIT_CLOUD_COMMIT, 256, "transactions that the local cloud puts on disk with one fsync")  \
     LIMIT(LIMIT_CLOUD_WRITES, 65536, "transactions of the local cloud that wait for the disk")       \
     LIMIT(LIMIT_CLOUD_WRITE_BYTES, 256 << 20, "their bytes")                                         \

@@ -1,6 +1,7 @@
 /* Finds the command, reads its flags, calls it. A bare invocation with flags is `run`. */
 #include "base/check.h"
 #include "base/mem.h"
+#include "cmd/beam_worker.h"
 #include "cmd/command.h"
 #include "cmd/help.h"
 #include "cmd/print.h"
@@ -17,6 +18,7 @@
 enum { MMAP_THRESHOLD = 256 << 10 };
 
 static command_fn *const functions[COMMANDS] = {
+    [CMD_BEAM_WORKER] = cmd_beam_worker,
     [CMD_CHECK] = cmd_check,
     [CMD_DEMO] = cmd_demo,
     [CMD_DEAD] = cmd_dead,
@@ -42,6 +44,9 @@ int main(int argc, char **argv)
 {
     check_on_failure(report_check);
     harden();
+    /* A runner's PROCESS environment is one path without arguments: a link of this name is the worker. */
+    if (argc > 0 && bytes_ends(bytes_str(argv[0]), BYTES_LIT("hl7relay-beam-worker")))
+        return run_command(CMD_BEAM_WORKER, argv[0], argc - 1, argv + 1);
     const char *word = argc > 1 ? argv[1] : NULL;
     if (word == NULL && getenv("HL7RELAY_CONFIG_PATH") == NULL)
         return overview();
@@ -63,6 +68,11 @@ static int run_command(unsigned command, const char *program, int argc, char **a
     struct err err = { 0 };
     struct opt_values *values = opt_values_make();
     const char **rest = mem_alloc_n((size_t) argc + 1, sizeof(*rest));
+    char **known = mem_alloc_n((size_t) argc + 1, sizeof(*known));
+    if (command == CMD_BEAM_WORKER) {
+        argc = beam_worker_flags(argc, argv, known);
+        argv = known;
+    }
     struct invocation in = { .command = command, .values = values, .args = rest, .program = program };
     int code;
     if (!opt_parse_args(values, command, argc, argv, rest, &in.args_count, &err)) {
@@ -84,6 +94,7 @@ static int run_command(unsigned command, const char *program, int argc, char **a
     if (opt_bool(values, OPT_json) && command != CMD_HELP)
         print_json_exit(code, &err);
     mem_free(rest);
+    mem_free(known);
     opt_values_free(values);
     return code;
 }

@@ -201,6 +201,8 @@ static void write_event(struct log *l, enum log_event event, us_t wall, const st
     for (size_t i = 0; i < count; i++)
         log_line_field(&o, &fields[i]);
     end(l, &o);
+    if (l->conf.tap != NULL)
+        l->conf.tap(l->conf.tap_ctx, events[event].severity, bytes_of(o.at, o.len - 1));
 }
 
 static struct log_line begin(struct log *l, enum log_event event, us_t wall, size_t max)

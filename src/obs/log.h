@@ -47,6 +47,9 @@ struct log_conf {
     void (*stamp)(us_t wall_us, char out[28]);    /* clock_rfc3339 */
     const char *instance;                     /* a label of every JSON line, or NULL */
     us_t content_until_us;                    /* wall; log_message_content() works until then; 0: never */
+    /* Hears each line as well, but never content; it must only take a copy. NULL: nobody does. */
+    void (*tap)(void *ctx, enum log_severity severity, struct bytes line);
+    void *tap_ctx;
 };
 
 struct log;

@@ -152,7 +152,7 @@ void assembly_drive(struct assembly *a, void (*on_storm)(void *ctx, bool held), 
         .loop = a->loop, .log = a->log, .metrics = a->metrics, .policy = &a->policy, .seed = entropy_u64(),
         .source_names = a->source_names, .dest_names = a->dest_names,
         .source = a->source, .dest = a->dest, .bodies = a->bodies, .auth = a->auth, .sink = a->sink,
-        .pubsub = { a->loop, a->pubsub_pool, a->auth }, .subscription = bytes_str(a->conf->pubsub_subscription),
+        .pubsub = { a->loop, a->pubsub_pool, a->auth }, .subscription = bytes_str(a->pushed ? "" : a->conf->pubsub_subscription), .bundles = a->bundles,
         .outstanding_max = a->policy.deliveries_max, .outstanding_bytes = a->conf->flow_max_outstanding_bytes, .copy_labels = a->conf->copy_labels,
         .log_content = a->conf->content_until_us != 0, .on_storm = on_storm, .ctx = ctx,
     });

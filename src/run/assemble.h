@@ -27,6 +27,8 @@ struct assembly {
     struct sink *sink;
     struct run_facts facts;
     struct relay_policy policy;
+    const struct driver_bundles *bundles;    /* a Beam worker's; NULL: the direct run. Set by the caller */
+    bool pushed;                       /* the runner brings the messages: nothing is pulled. Set by the caller */
     struct driver *driver;
     us_t started_us;                   /* loop time */
 };
@@ -43,7 +45,7 @@ bool assembly_connect(struct assembly *a, struct err *err) MUST_USE;
  * CONFIG, DISK (sink), TLS, UNAUTHENTICATED.
  */
 bool assembly_make(struct assembly *a, bool storm_guard, struct err *err) MUST_USE;
-/* When there is a token, or none is needed. */
+/* When there is a token, or none is needed. What the caller changed in a->policy is in force. */
 void assembly_drive(struct assembly *a, void (*on_storm)(void *ctx, bool held), void *ctx);
 void assembly_fini(struct assembly *a);
 
