@@ -74,17 +74,27 @@ void dead_record_put_segment(unsigned segment, us_t written_us, struct buf *out)
     put_frame(buf_bytes(&json), out);
 }
 
-void dead_record_put_replayed(struct bytes id, us_t at_us, struct buf *out)
+static void put_mark(const char *kind, struct bytes id, us_t at_us, struct buf *out)
 {
     CLEANUP(buf_fini) struct buf json = { 0 };
     struct json_writer w = json_write_to(&json);
     json_write_object(&w, NULL);
     json_write_int(&w, "v", 1);
-    json_write_str(&w, "kind", BYTES_LIT("replayed"));
+    json_write_str(&w, "kind", bytes_str(kind));
     json_write_str(&w, "id", id);
     put_time(&w, "written", at_us);
     json_write_end(&w);
     put_frame(buf_bytes(&json), out);
+}
+
+void dead_record_put_replayed(struct bytes id, us_t at_us, struct buf *out)
+{
+    put_mark("replayed", id, at_us, out);
+}
+
+void dead_record_put_delivered(struct bytes id, us_t at_us, struct buf *out)
+{
+    put_mark("delivered", id, at_us, out);
 }
 
 bool dead_record_is_name(struct bytes name)

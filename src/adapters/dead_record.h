@@ -15,7 +15,9 @@ void dead_record_put_json(const struct sink_record *r, us_t written_us, struct b
 /* The same as a framed line. */
 void dead_record_put(const struct sink_record *r, us_t written_us, struct buf *out);
 void dead_record_put_segment(unsigned segment, us_t written_us, struct buf *out);
+/* Marks, kept apart from the segments: its name was published again; its copy was seen at the destination. */
 void dead_record_put_replayed(struct bytes id, us_t at_us, struct buf *out);
+void dead_record_put_delivered(struct bytes id, us_t at_us, struct buf *out);
 /* May this be written down as a name, or could it be anything? */
 bool dead_record_is_name(struct bytes name);
 

@@ -93,6 +93,7 @@ void admin_view_json(const struct admin_view *v, struct buf *out)
     put_rate(&w, "in_per_second", &v->rates.in);
     put_rate(&w, "out_per_second", &v->rates.out);
     json_write_double(&w, "oldest_unacked_seconds", (double) metric_get(v->metrics, METRIC_OLDEST_UNACKED, 0, 0) / 1e6);
+    json_write_double(&w, "retention_seconds", (double) metric_get(v->metrics, METRIC_RETENTION, 0, 0) / 1e6);
     json_write_int(&w, "leases", (int64_t) metric_sum(v->metrics, METRIC_LEASES));
     json_write_int(&w, "leases_max", (int64_t) s->leases_max);
     json_write_int(&w, "dlq_pending", (int64_t) metric_sum(v->metrics, METRIC_DLQ_PENDING));

@@ -1,5 +1,6 @@
-/* `hl7relay check`: syntax, then what keys mean together. Offline: nothing is opened but the file. */
+/* `hl7relay check`: syntax, what keys mean together, and what this machine has. Offline: nobody is asked. */
 #include "base/limits.h"
+#include "cmd/check_places.h"
 #include "cmd/command.h"
 #include "cmd/print.h"
 #include "conf/config.h"
@@ -11,8 +12,8 @@
 
 static void show_limits(bool json, struct buf *out);
 static void show_effective(const struct config *c, bool json, struct buf *out);
-static void show_summary(const struct config *c, struct buf *out);
-static void show_summary_json(const struct config *c, struct buf *out);
+static void show_summary(const struct config *c, const struct check_place *places, size_t count, struct buf *out);
+static void show_summary_json(const struct config *c, const struct check_place *places, size_t count, struct buf *out);
 static void show_faults_json(const struct conf_faults *faults, struct buf *out);
 
 static const char *env(const char *name)
@@ -33,6 +34,9 @@ int cmd_check(const struct invocation *in)
         .flags = in->values, .env = env, .wall_us = clock_wall(), .parse_time = clock_parse_rfc3339
     };
     struct conf_faults faults;
+    struct check_place places[CHECK_PLACES];
+    size_t count = 0;
+    int code = CMD_EXIT_OK;
     struct config *c = config_load(&input, &faults, NULL);
     if (c == NULL && json) {
         show_faults_json(&faults, &out);
@@ -40,16 +44,21 @@ int cmd_check(const struct invocation *in)
     } else if (c == NULL) {
         print_faults(&faults);
     } else {
-        if (opt_bool(in->values, OPT_show_effective))
+        bool effective = opt_bool(in->values, OPT_show_effective);
+        if (!effective)
+            count = check_places(c, places);
+        for (size_t i = 0; i < count && code == CMD_EXIT_OK; i++)
+            code = places[i].exit;
+        if (effective)
             show_effective(c, json, &out);
         else if (json)
-            show_summary_json(c, &out);
+            show_summary_json(c, places, count, &out);
         else
-            show_summary(c, &out);
+            show_summary(c, places, count, &out);
         print_out(&out);
     }
     config_free(c);
-    return c != NULL ? CMD_EXIT_OK : CMD_EXIT_CONFIG;
+    return c != NULL ? code : CMD_EXIT_CONFIG;
 }
 
 static void show_limits(bool json, struct buf *out)
@@ -118,13 +127,14 @@ static void show_endpoint(const char *label, const struct conf_endpoint *e, stru
                e->connect_to[0] != '\0' ? ", connects to " : "", e->connect_to);
 }
 
-static void show_summary(const struct config *c, struct buf *out)
+static void show_summary(const struct config *c, const struct check_place *places, size_t count, struct buf *out)
 {
     buf_printf(out, "ok: %s\n  source        %s\n  destination   %s\n  subscription  %s\n", c->path, c->source.name, c->dest.name,
                c->pubsub_subscription);
     show_endpoint("Pub/Sub", &c->pubsub, out);
     show_endpoint("Healthcare", &c->healthcare, out);
-    buf_printf(out, "  credentials   %s\n", c->credentials ? c->auth_mode : "none: the local cloud");
+    if (!c->credentials)
+        buf_append_str(out, "  credentials   none: the local cloud\n");
     buf_printf(out, "  dead letters  %s\n", c->sink == CONF_SINK_FILE ? c->sink_dir : c->sink == CONF_SINK_TOPIC ? c->dead_letter_topic :
                "no sink: messages at fault are held");
     buf_printf(out, "  gives up      after %u counted attempts and %lld s\n", c->attempts_max, (long long) (c->give_up_after_us / US_PER_S));
@@ -132,19 +142,36 @@ static void show_summary(const struct config *c, struct buf *out)
         buf_printf(out, "  status page   http://%s:%u/\n", c->status_host, c->status_port);
     if (c->content_until_us != 0)
         buf_append_str(out, "warning: PATIENT DATA WILL BE WRITTEN TO THE LOG until log.phi_logging_until\n");
+    for (size_t i = 0; i < count; i++)
+        if (places[i].exit == CMD_EXIT_OK)
+            buf_printf(out, "  %-13s %s\n", places[i].name, places[i].text);
+        else
+            buf_printf(out, "error: %s: %s\n", places[i].name, places[i].text);
     for (size_t i = 0; i < c->notes_count; i++)
         buf_printf(out, "note: %s: %s\n", c->notes[i].key, c->notes[i].text);
-    buf_append_str(out, "Checked offline: names, types, ranges and contradictions; not permissions, nor that the stores exist.\n");
+    buf_append_str(out, "Checked offline: names, types, ranges, contradictions and this machine; not permissions, nor that the stores exist.\n");
 }
 
-static void show_summary_json(const struct config *c, struct buf *out)
+static void show_summary_json(const struct config *c, const struct check_place *places, size_t count, struct buf *out)
 {
     struct json_writer w = json_write_to(out);
+    bool ok = true;
+    for (size_t i = 0; i < count; i++)
+        ok &= places[i].exit == CMD_EXIT_OK;
     json_write_object(&w, NULL);
     json_write_str(&w, "type", BYTES_LIT("check"));
-    json_write_bool(&w, "ok", true);
+    json_write_bool(&w, "ok", ok);
     json_write_str(&w, "path", bytes_str(c->path));
     json_write_str(&w, "sha256", bytes_str(c->sha256));
+    json_write_array(&w, "places");
+    for (size_t i = 0; i < count; i++) {
+        json_write_object(&w, NULL);
+        json_write_str(&w, "name", bytes_str(places[i].name));
+        json_write_bool(&w, "ok", places[i].exit == CMD_EXIT_OK);
+        json_write_str(&w, "text", bytes_str(places[i].text));
+        json_write_end(&w);
+    }
+    json_write_end(&w);
     json_write_array(&w, "notes");
     for (size_t i = 0; i < c->notes_count; i++) {
         json_write_object(&w, NULL);

@@ -140,6 +140,7 @@ static void put_json(const struct dead_entry *d, struct buf *out)
     json_write_int(&w, "attempts", d->attempts);
     json_write_int(&w, "times", d->times);
     json_write_bool(&w, "replayed", d->replayed);
+    json_write_bool(&w, "also_delivered", d->delivered);
     json_write_end(&w);
     buf_append_char(out, '\n');
 }
@@ -153,7 +154,9 @@ static void put_line(const struct dead_entry *d, struct buf *out)
         buf_printf(out, "(no name; %lld bytes; notification %s)", (long long) d->name_bytes, d->message_id);
     if (d->times > 1)
         buf_printf(out, "  written x%u", d->times);
-    buf_append_str(out, d->replayed ? "  replayed\n" : "\n");
+    if (d->replayed)
+        buf_append_str(out, "  replayed");
+    buf_append_str(out, d->delivered ? "  also delivered\n" : "\n");
 }
 
 static int list(struct dead_work *w)
@@ -221,9 +224,11 @@ static void put_whole(const struct dead_entry *d, struct buf *out)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].value[0] != '\0')
             buf_printf(out, "%-13s %s\n", rows[i].label, rows[i].value);
-    buf_printf(out, "status        http %lld, grpc %lld\nattempts      %lld\nwritten       %u time%s\nreplayed      %s\nwhat to do    %s\n\n",
+    buf_printf(out, "status        http %lld, grpc %lld\nattempts      %lld\nwritten       %u time%s\nreplayed      %s\ndelivered     %s\n"
+               "what to do    %s\n\n",
                (long long) d->http, (long long) d->grpc, (long long) d->attempts, d->times, d->times == 1 ? "" : "s", d->replayed ? "yes" : "no",
-               advice(d->reason));
+               d->delivered ? "yes, `verify` has seen the copy at the destination" : "not as far as `verify` has looked",
+               d->delivered ? "nothing is to be done" : advice(d->reason));
 }
 
 static int show(struct dead_work *w)

@@ -35,7 +35,7 @@ bool dead_entries_load(struct dead_entries *e, const char *dir, struct err *err)
 
 void dead_entries_add(struct dead_entries *e, const struct dead_record *r)
 {
-    if (bytes_eq_str(r->kind, "replayed"))
+    if (bytes_eq_str(r->kind, "replayed") || bytes_eq_str(r->kind, "delivered"))
         add_mark(e, r);
     else if (bytes_eq_str(r->kind, "dead") || bytes_eq_str(r->kind, "skipped"))
         add_entry(e, r);
@@ -100,7 +100,7 @@ static void add_mark(struct dead_entries *e, const struct dead_record *r)
         e->mark = mem_grow(e->mark, e->marks_max * sizeof(e->mark[0]));
     }
     struct dead_mark *mark = &e->mark[e->marks++];
-    *mark = (struct dead_mark) { .written_us = time_of(r->written) };
+    *mark = (struct dead_mark) { .delivered = bytes_eq_str(r->kind, "delivered"), .written_us = time_of(r->written) };
     snprintf(mark->id, sizeof(mark->id), "%.*s", BYTES_FMT(r->id));
 }
 
@@ -172,7 +172,7 @@ static void merge(struct dead_entries *e)
     qsort(e->at, e->count, sizeof(e->at[0]), by_time);
 }
 
-/* A message that is dead again since its replay counts as not replayed. */
+/* A message that is dead again since its replay counts as not replayed; a copy that was seen stays seen. */
 static void apply_marks(struct dead_entries *e)
 {
     if (e->marks > 1)
@@ -186,8 +186,11 @@ static void apply_marks(struct dead_entries *e)
             else
                 high = middle;
         }
-        e->at[i].replayed = low > 0 && strcmp(e->mark[low - 1].id, e->at[i].id) == 0 &&
-                            e->mark[low - 1].written_us >= e->at[i].written_us;
+        for (; low > 0 && strcmp(e->mark[low - 1].id, e->at[i].id) == 0; low--) {
+            const struct dead_mark *mark = &e->mark[low - 1];
+            e->at[i].delivered |= mark->delivered;
+            e->at[i].replayed |= !mark->delivered && mark->written_us >= e->at[i].written_us;
+        }
     }
 }
 

@@ -12,6 +12,7 @@
 struct dead_entry {
     char id[17];
     bool skipped, replayed;      /* replayed: sent again since it was last written */
+    bool delivered;              /* `verify` has seen its copy at the destination */
     uint32_t times;              /* written: more than once after a crash or a failed fsync */
     int64_t http, grpc, attempts, name_bytes;
     us_t written_us;             /* wall */
@@ -21,12 +22,13 @@ struct dead_entry {
 
 struct dead_mark {
     char id[17];
+    bool delivered;
     us_t written_us;
 };
 
 struct dead_entries {
     struct dead_entry *at;
-    struct dead_mark *mark;      /* of replays, as read */
+    struct dead_mark *mark;      /* of replays and copies, as read */
     size_t count, max, marks, marks_max;
     size_t torn, damaged;
     char first_damage[200];      /* file, offset and why; "" when none */

@@ -1,14 +1,11 @@
 #include "cmd/dead_replay.h"
 
 #include "adapters/dead_record.h"
+#include "cmd/dead_marks.h"
 #include "loop/clock.h"
 #include "pubsub/publisher.h"
 #include "pubsub/topic_admin.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 enum { REPLAY_BATCH = 100 };
@@ -28,13 +25,12 @@ static void on_subscription(void *ctx, const struct topic_admin_reply *reply);
 static void on_published(void *ctx, const struct publisher_reply *reply);
 static bool publish_all(struct replaying *p, struct err *err);
 static bool publish_batch(struct replaying *p, struct err *err);
-static bool open_marks(struct replaying *p, struct err *err);
 static bool mark_batch(struct replaying *p, struct err *err);
 
 bool dead_replay_run(struct dead_replay *r, struct err *err)
 {
     struct replaying p = { .r = r, .link = r->topic != NULL ? &r->topic->link : NULL, .marks_fd = -1 };
-    bool ok = (r->topic != NULL || open_marks(&p, err)) && connect_and_ask(&p, err) && publish_all(&p, err);
+    bool ok = (r->topic != NULL || (p.marks_fd = dead_marks_open(r->dir, err)) >= 0) && connect_and_ask(&p, err) && publish_all(&p, err);
     dead_link_close(&p.own);
     buf_fini(&p.topic);
     if (p.marks_fd >= 0)
@@ -117,25 +113,6 @@ static bool publish_batch(struct replaying *p, struct err *err)
     return true;
 }
 
-static bool open_marks(struct replaying *p, struct err *err)
-{
-    CLEANUP(buf_fini) struct buf path = { 0 };
-    buf_printf(&path, "%s/replayed.dlq", p->r->dir);
-    p->marks_fd = open(buf_str(&path), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (p->marks_fd < 0)
-        return FAIL(err, DISK, "cannot write %s: %s", buf_str(&path), strerror(errno));
-    if (flock(p->marks_fd, LOCK_EX | LOCK_NB) != 0)
-        return FAIL(err, DISK, "another replay of %s is running", p->r->dir);
-    char tail[512];    /* what a crash left of a line is cut off */
-    off_t len = lseek(p->marks_fd, 0, SEEK_END), from = MAX(len - (off_t) sizeof(tail), 0);
-    ssize_t n = pread(p->marks_fd, tail, sizeof(tail), from);
-    while (n > 0 && tail[n - 1] != '\n')
-        n--;
-    if (n < 0 || (from + n < len && ftruncate(p->marks_fd, from + n) != 0))
-        return FAIL(err, DISK, "cannot write %s: %s", buf_str(&path), strerror(errno));
-    return true;
-}
-
 static bool mark_batch(struct replaying *p, struct err *err)
 {
     CLEANUP(buf_fini) struct buf lines = { 0 };
@@ -146,7 +123,6 @@ static bool mark_batch(struct replaying *p, struct err *err)
                         p->batch_count);
     for (size_t i = 0; i < p->batch_count; i++)
         dead_record_put_replayed(bytes_str(p->batch[i]->id), now, &lines);
-    if (write(p->marks_fd, lines.ptr, lines.len) == (ssize_t) lines.len && fsync(p->marks_fd) == 0)
-        return true;
-    return FAIL(err, DISK, "%zu names were published, but cannot be marked as replayed: %s", p->r->published, strerror(errno));
+    return dead_marks_write(p->marks_fd, buf_bytes(&lines), err) ||
+           err_wrap(err, "%zu names were published, but cannot be marked as replayed", p->r->published);
 }

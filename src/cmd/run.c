@@ -77,6 +77,7 @@ int cmd_run(const struct invocation *in)
         .log_level = severity(in, c), .log_colour = log_format == LOG_HUMAN && print_in_colour(in, STDERR_FILENO),
         .progress = log_format == LOG_HUMAN && print_is_tty(STDERR_FILENO) && !opt_bool(in->values, OPT_quiet),
         .until_empty_us = opt_int(in->values, OPT_until_empty),
+        .commit = command_commit(),
         .storm_guard = strcmp(opt_str(in->values, OPT_storm_guard), "off") != 0,
     }, &err);
     int code = exit_of(end, &err);

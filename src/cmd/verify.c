@@ -1,4 +1,5 @@
-/* `hl7relay verify`: is the copy complete? Reads both stores, changes nothing. */
+/* `hl7relay verify`: is the copy complete? Reads both stores, and changes nothing but the
+ * marks of dead letters. */
 #include "cmd/verify.h"
 
 #include "cmd/command.h"
@@ -73,7 +74,7 @@ static bool write_combined(const struct verify *v, const char *path, struct err 
     return ok || FAIL(err, DISK, "verify: cannot write %s: %s", path, strerror(errno));
 }
 
-static void report(const struct verify *v, bool json, double seconds)
+static void report(const struct verify *v, bool json, double seconds, size_t also_delivered)
 {
     const size_t *n = v->count;
     if (!json) {
@@ -81,6 +82,8 @@ static void report(const struct verify *v, bool json, double seconds)
                n[VERIFY_SAME], n[VERIFY_MISSING], n[VERIFY_EXTRA], n[VERIFY_DIFFERENT], n[VERIFY_UNREADABLE]);
         printf("%s, in %.1f s\n", v->deep ? "the bytes of every message were compared" : "compared by id, which is a digest of a message's bytes; "
                "--deep compares the bytes", seconds);
+        if (also_delivered > 0)
+            printf("%zu of the dead letters are at the destination after all; `dead list` shows them as also delivered\n", also_delivered);
         return;
     }
     CLEANUP(buf_fini) struct buf out = { 0 };
@@ -92,6 +95,7 @@ static void report(const struct verify *v, bool json, double seconds)
     json_write_int(&w, "extra", (int64_t) n[VERIFY_EXTRA]);
     json_write_int(&w, "different", (int64_t) n[VERIFY_DIFFERENT]);
     json_write_int(&w, "unreadable", (int64_t) n[VERIFY_UNREADABLE]);
+    json_write_int(&w, "also_delivered", (int64_t) also_delivered);
     json_write_bool(&w, "deep", v->deep);
     json_write_double(&w, "seconds", seconds);
     json_write_end(&w);
@@ -176,8 +180,13 @@ int cmd_verify(const struct invocation *in)
     bool ok = a.loop != NULL && compare(&a, &v, opt_str(in->values, OPT_combined), &err);
     if (telling.on)
         fputs("\r\033[K", stderr);
+    double seconds = (double) (clock_now() - from) / US_PER_S;
+    size_t also_delivered = 0;
+    struct err marks = { 0 };
+    if (ok && c->sink == CONF_SINK_FILE && !verify_mark_dead(&v, c->sink_dir, &also_delivered, &marks))
+        fprintf(stderr, "note: dead letters that are delivered after all cannot be marked: %s\n", marks.text);
     if (ok)
-        report(&v, opt_bool(in->values, OPT_json), (double) (clock_now() - from) / US_PER_S);
+        report(&v, opt_bool(in->values, OPT_json), seconds, also_delivered);
     else
         print_error(&err);
     size_t differences = 0;

@@ -6,6 +6,7 @@
  *
  *   verify_list      all ids of one store, sorted
  *   verify_compare   one mark for each id
+ *   verify_dead      which dead letters have a copy after all
  *   verify           the command: connections, progress, report
  */
 #ifndef CMD_VERIFY_H
@@ -49,6 +50,8 @@ struct verify {
 bool verify_list(struct verify *v, struct err *err);
 /* Fills the marks and counts. */
 bool verify_compare(struct verify *v, struct err *err);
+/* Dead letters of a directory whose copy is at the destination: counted, and marked for `dead list`. */
+bool verify_mark_dead(const struct verify *v, const char *dir, size_t *ret_count, struct err *err);
 /* The id as the store spells it. */
 void verify_id_text(const struct verify_ids *ids, size_t index, struct buf *out);
 char verify_mark_char(enum verify_mark mark);    /* '=', '+', '-', '*', '!' */

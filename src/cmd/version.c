@@ -10,6 +10,11 @@
 #define COMPILER "gcc " __VERSION__
 #endif
 
+const char *command_commit(void)
+{
+    return HL7RELAY_COMMIT;
+}
+
 int cmd_version(const struct invocation *in)
 {
     CLEANUP(buf_fini) struct buf text = { 0 };

@@ -3,12 +3,12 @@
 #include "adapters/sink_file.h"
 #include "adapters/sink_topic.h"
 #include "adapters/storm_file.h"
-#include "auth/adc.h"
 #include "base/limits.h"
 #include "base/mem.h"
 #include "loop/entropy.h"
 #include "loop/resolve.h"
 #include "net/proxy.h"
+#include "run/credentials.h"
 
 #include <sys/stat.h>
 
@@ -43,28 +43,13 @@ static bool names_make(const struct conf_store *store, const struct conf_store *
     return true;
 }
 
-static unsigned allowed_kinds(const struct opt_list *types)
-{
-    unsigned allow = 0;
-    for (size_t i = 0; i < types->count; i++)
-        for (unsigned k = 0; k < AUTH_KINDS; k++)
-            if (strcmp(types->at[i], auth_kind_name((enum auth_kind) k)) == 0)
-                allow |= 1u << k;
-    /* These two are named in the configuration itself, never found by a search. */
-    return allow | 1u << AUTH_TOKEN_FILE | 1u << AUTH_TOKEN_COMMAND;
-}
-
 static bool auth_make(struct assembly *a, struct err *err)
 {
     const struct config *c = a->conf;
     if (!c->credentials)
         return true;
-    struct auth_env env = auth_env_read();
     struct auth_found found = { 0 };
-    if (!auth_adc_find(&env, c->auth_mode, allowed_kinds(&c->auth_allow_types), &found, err))
-        return false;
-    if (c->auth_quota_project[0] != '\0')
-        found.conf.quota_project = c->auth_quota_project;
+    TRY(run_credentials_find(c, &found, err));
     a->auth = auth_source_make(a->loop, a->cold, &found.conf, err);
     auth_found_fini(&found);
     return a->auth != NULL;

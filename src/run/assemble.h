@@ -31,6 +31,8 @@ struct assembly {
     bool pushed;                       /* the runner brings the messages: nothing is pulled. Set by the caller */
     struct driver *driver;
     us_t started_us;                   /* loop time */
+    const char *commit;                /* of this build */
+    char instance[96];                 /* host and process: which of several replicas this is */
 };
 
 /*

@@ -6,12 +6,14 @@
 #include "relay/stats.h"
 #include "run/assemble.h"
 #include "run/log_drain.h"
+#include "run/retention.h"
 #include "run/progress.h"
 #include "run/signals.h"
 #include "run/sink_proof.h"
 #include "run/status.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* How long the first token, or a subscription that refuses us from the start, is waited for. */
@@ -39,6 +41,7 @@ struct direct {
     uint64_t dead_seen;             /* dead letters of this run that the counts on disk know of */
     bool counts_due;
     struct auth_watcher first_token;
+    struct retention *retention;    /* from the first open stream on */
     struct sink_proof *sink_proof;  /* NULL: none under way */
     enum phase phase;
     enum direct_end end;
@@ -190,6 +193,8 @@ static void on_pass(struct loop_hook *h)
         return;
     }
     driver_facts(d->a.driver, &f);
+    if (f.ever_open && d->retention == NULL)
+        d->retention = retention_watch(&d->a);
     if (f.dead != d->dead_seen && !d->counts_due) {
         d->counts_due = true;
         loop_timer_set(d->a.loop, &d->counts, loop_now(d->a.loop) + keep_counts_us);
@@ -345,6 +350,7 @@ static bool open_all(struct direct *d)
 
 static void close_all(struct direct *d)
 {
+    retention_free(d->retention);
     struct loop_timer *const timers[] = { &d->deadline, &d->stats, &d->storm, &d->quiet, &d->counts };
     for (size_t i = 0; i < ARRAY_LEN(timers); i++)
         loop_timer_stop(d->a.loop, timers[i]);
@@ -360,6 +366,15 @@ static void close_all(struct direct *d)
     assembly_fini(&d->a);
     signals_free(d->signals);
     log_drain_end(d->log_drain, fast_exit_us);
+}
+
+/* "relay-7f9c-4711": a container's host name is its own, a machine may run several. */
+static void name_instance(struct assembly *a)
+{
+    char host[64] = "";
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        host[0] = '\0';
+    snprintf(a->instance, sizeof(a->instance), "%s-%d", host, (int) getpid());
 }
 
 enum direct_end direct_run(const struct direct_conf *conf, struct err *err)
@@ -380,6 +395,8 @@ enum direct_end direct_run(const struct direct_conf *conf, struct err *err)
     d.a.metrics = metrics_make();
     METRIC_SET(d.a.metrics, START_TIME, 0, 0, clock_wall());
     d.a.started_us = loop_now(d.a.loop);
+    d.a.commit = conf->commit;
+    name_instance(&d.a);
     d.log_drain = log_drain_make(d.a.loop, d.a.log, STDERR_FILENO);
     if (open_all(&d))
         loop_run(d.a.loop);

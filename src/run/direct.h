@@ -22,6 +22,7 @@ struct direct_conf {
     bool progress;             /* a block of figures below the log; stderr is a terminal */
     us_t until_empty_us;       /* 0: never */
     bool storm_guard;
+    const char *commit;        /* of this build, for the status page and hl7relay_build_info */
 };
 
 enum direct_end {

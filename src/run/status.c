@@ -111,7 +111,7 @@ void status_snapshot(const struct assembly *a, struct admin_snapshot *s)
     if (a->driver != NULL)
         driver_publish_metrics(a->driver);
     *s = (struct admin_snapshot) {
-        .version = HL7RELAY_VERSION, .commit = "", .instance = "", .runner = "direct",
+        .version = HL7RELAY_VERSION, .commit = a->commit, .instance = a->instance, .runner = "direct",
         .config_path = c->path, .config_sha256 = c->sha256, .started_us = a->started_us,
         .tick_us = loop_now(a->loop), .source = c->source.name, .dest = c->dest.name,
         .subscription = c->pubsub_subscription, .leases_max = a->policy.deliveries_max,

@@ -54,6 +54,16 @@ with story(), W.World(accept_all='source') as w:
     code, out, err = w.run('dead', 'replay', '--config_path', config, '--reason', 'bad_path')
     check('1 have no name' in out, 'what has no name cannot be replayed', out)
 
+    equal([e['also_delivered'] for e in entries(w)[1] if e.get('name') == gone[0]], [False], 'nobody has looked yet')
+    code, out, err = w.run('verify', '--config_path', config)
+    check('1 of the dead letters' in out, 'verify finds the copy of one that was replayed', out + err)
+    equal(sorted(e['reason'] for e in entries(w)[1] if e['also_delivered']), ['source_not_found'], 'which is listed as also delivered')
+    code, out, err = w.run('verify', '--config_path', config, '--json')
+    equal(json.loads(out.split('\n')[0])['also_delivered'], 1, 'and counted again the next time')
+    with open(w.path('dead/replayed.dlq')) as f:
+        equal(f.read().count('"kind":"delivered"'), 1, 'but marked once')
+    check('also delivered' in w.run('dead', 'list', '--dir', w.path('dead'))[1], 'people see it, too')
+
     with open(w.path('dead/storm-guard'), 'w') as f:
         f.write('{"v":1,"held_since":"2026-01-01T00:00:00Z"}\n')
     code, out, err = w.run('dead', 'accept', '--config_path', config)

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """A thousand messages go from one store to the other, each once, and the counters say the same."""
+import json
+
 import lib  # noqa: F401  (the path to tests/lib)
 import world as W
 from ledger import judge
@@ -22,6 +24,12 @@ with story(), W.World() as w:
     equal(w.metric('hl7relay_failed_ingest_total'), 0, 'FailedIngest')
     for path in ('/livez', '/readyz', '/', '/status.json'):
         check(w.page(path) is not None, path + ' answers 200')
+    status = json.loads(w.page('/status.json'))
+    commit = json.loads(w.run('version', '--json')[1].split('\n')[0])['commit']
+    equal(status['commit'], commit, 'the status says which build it is')
+    check(status['instance'].endswith('-%d' % w.relay.process.pid), 'and which process', status['instance'])
+    wait_for('the retention to be known', lambda: w.metric('hl7relay_retention_seconds') == 7 * 86400)
+    equal(json.loads(w.page('/status.json'))['retention_seconds'], 7 * 86400, 'and how long the subscription keeps what waits')
     equal(w.relay.stop(), 0, 'SIGTERM ends it with 0')
     ledger = judge(w, stored)
     equal(ledger.identical, COUNT, 'all are byte-identical in the destination')
