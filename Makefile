@@ -10,7 +10,7 @@ SECONDS ?= 300
 SEEDS   ?= 2000
 PYTHON  ?= python3
 
-.PHONY: all build setup setup-test setup-bench demo test install tidy fuzz sim bench asan clean help
+.PHONY: all build setup setup-test setup-bench demo test test-clients install tidy fuzz sim bench asan clean help
 .DEFAULT_GOAL := all
 
 all: build
@@ -37,6 +37,9 @@ demo: build
 
 test: setup-test
 	@tools/run-tests $(ARGS)
+
+test-clients: setup-test
+	@tools/run-tests --only clients
 
 install: build
 	@meson configure $(BUILD) -Dprefix="$(prefix)"
@@ -65,7 +68,8 @@ clean:
 help:
 	@echo 'make            install what is missing, build ./hl7relay'
 	@echo 'make demo       run the main job on the embedded local cloud and prove the result'
-	@echo 'make test       build, run and pass all tests (within 20 minutes on two cores)'
+	@echo 'make test       build, run and pass all tests (within 25 minutes on two cores)'
+	@echo "make test-clients  Google's client libraries against the local cloud, alone"
 	@echo 'make install    DESTDIR= prefix=/usr/local'
 	@echo 'make tidy       layers, names, sizes, banned calls: a second'
 	@echo 'make asan       all tests under the address and undefined-behaviour sanitizers'
