@@ -113,6 +113,9 @@
     LIMIT(LIMIT_CLOUD_FIELDS, 256, "names in one `fields` mask of a REST request")                    \
     LIMIT(LIMIT_CLOUD_SCHEMAS, 96, "kinds of bodies that one API of the local cloud has")             \
     LIMIT(LIMIT_CLOUD_BATCH, 100, "documented: messages of one batchGet")                             \
+    LIMIT(LIMIT_CLOUD_IMPORT_FILES, 10000, "files that the pattern of one import may match")          \
+    LIMIT(LIMIT_CLOUD_IMPORT_READ, 1 << 20, "bytes of a file that an import reads at a time")         \
+    LIMIT(LIMIT_CLOUD_IMPORT_TOLD, 10, "failures of one import that are told one by one")             \
     LIMIT(LIMIT_CLOUD_WALK, 256, "messages that an export, import or count handles in one pass of the loop") \
     LIMIT(LIMIT_CLOUD_JOBS, 64, "exports, imports and counts that run at one time; more are told to wait")
 

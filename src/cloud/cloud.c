@@ -6,6 +6,8 @@
 #include "cloud/grpc_pubsub.h"
 #include "cloud/http_pubsub.h"
 #include "cloud/http_store.h"
+#include "cloud/jobs.h"
+#include "cloud/operations.h"
 #include "cloud/page.h"
 #include "cloud/pubsub.h"
 #include "cloud/seen.h"
@@ -56,6 +58,10 @@ struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct 
     c->host = conf->host != NULL ? mem_dup(bytes_str(conf->host)) : NULL;
     c->accept_all = conf->accept_all;
     c->release_on_disconnect = conf->release_on_disconnect;
+    c->gcs_folder = conf->gcs_folder != NULL ? mem_dup(bytes_str(conf->gcs_folder)) : NULL;
+    c->tell = conf->tell;
+    c->tell_ctx = conf->tell_ctx;
+    c->jobs = cloud_jobs_make(l);
     c->fault = cloud_fault_make(l, conf, err);
     if (c->fault != NULL)
         c->db = cloud_db_open(l, conf->data_dir, err);
@@ -65,7 +71,7 @@ struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct 
         c->pubsub = cloud_pubsub_make(c, err);
     if (c->pubsub != NULL)
         c->stores = cloud_stores_make(c, conf, err);
-    if (c->stores == NULL) {
+    if (c->stores == NULL || !cloud_operations_load(c, err)) {
         cloud_free(c);
         return NULL;
     }
@@ -111,8 +117,10 @@ void cloud_free(struct cloud *c)
         return;
     /* Callers first, then what their requests have under way, then the rest. */
     net_listener_free(c->listener);
+    cloud_jobs_stop(c->jobs);
     if (c->db != NULL)
         cloud_db_settle(c->db);
+    cloud_jobs_free(c->jobs);
     grpc_server_free(c->grpc);
     cloud_http_pubsub_free(c->http_pubsub);
     cloud_stores_free(c->stores);
@@ -121,5 +129,6 @@ void cloud_free(struct cloud *c)
     cloud_fault_free(c->fault);
     cloud_seen_free(c->seen);
     mem_free(c->host);
+    mem_free(c->gcs_folder);
     mem_free(c);
 }

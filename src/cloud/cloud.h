@@ -25,7 +25,8 @@ struct cloud_conf {
     bool missing_topic_fails;        /* a message that cannot be announced is refused instead of only stored */
     const char *notify_project;      /* what notifications call a store's project (its number); NULL: as it is */
     bool release_on_disconnect;      /* leases of a stream that was cut come back at once, not at their deadlines */
-    void (*tell)(void *ctx, const char *sentence);    /* trouble with the disk, for people; NULL: nobody is told */
+    const char *gcs_folder;          /* gs://BUCKET/... of exports and imports is BUCKET/... in it; NULL: refused */
+    void (*tell)(void *ctx, const char *sentence);    /* trouble with disk and imports, for people; NULL: nobody is told */
     void *tell_ctx;
     uint64_t seed;                   /* of the fault plan; 0 is a seed too */
     const char *fault_file;          /* NULL: none */

@@ -65,6 +65,39 @@ REST_SCHEMA(list_messages, "ListMessagesResponse", "A page of messages.", REST_O
 REST_SCHEMA(batch_get, "BatchGetMessagesResponse", "Messages that were asked for by id.",
             REST_OBJECTS("messages", message));
 
+/* --- export, import, metrics --- */
+
+REST_SCHEMA(gcs_destination, "GcsDestination", "Where files go.", REST_TEXT("uriPrefix"), REST_TEXT("messageView"),
+            REST_TEXT("contentStructure"));
+REST_SCHEMA(pubsub_destination, "PubsubDestination", "Where names are published.", REST_TEXT("pubsubTopic"));
+REST_SCHEMA(export_request, "ExportMessagesRequest", "What is exported, and where to.", REST_TIME("startTime"),
+            REST_TIME("endTime"), REST_TEXT("filter"), REST_OBJECT("gcsDestination", gcs_destination),
+            REST_OBJECT("pubsubDestination", pubsub_destination));
+REST_SCHEMA(gcs_source, "GcsSource", "Where files are.", REST_TEXT("uri"));
+REST_SCHEMA(import_request, "ImportMessagesRequest", "What is imported.", REST_OBJECT("gcsSource", gcs_source));
+static const struct cloud_rest_schema cancel_request = { "CancelOperationRequest", "Nothing.", NULL, 0 };
+REST_SCHEMA(metric, "Hl7V2StoreMetric", "What there is of one type.", REST_TEXT("messageType"),
+            REST_LONG("count"), REST_LONG("structuredStorageSizeBytes"));
+REST_SCHEMA(metrics, "Hl7V2StoreMetrics", "What there is in a store.", REST_TEXT("name"),
+            REST_OBJECTS("metrics", metric));
+
+/* --- policies --- */
+
+REST_SCHEMA(expr, "Expr", "A condition.", REST_TEXT("expression"), REST_TEXT("title"), REST_TEXT("description"),
+            REST_TEXT("location"));
+REST_SCHEMA(binding, "Binding", "Who has a role.", REST_TEXT("role"), REST_TEXTS("members"),
+            REST_OBJECT("condition", expr));
+REST_SCHEMA(audit_log, "AuditLogConfig", "What is logged, and for whom not.", REST_TEXT("logType"),
+            REST_TEXTS("exemptedMembers"));
+REST_SCHEMA(audit, "AuditConfig", "What of a service is logged.", REST_TEXT("service"),
+            REST_OBJECTS("auditLogConfigs", audit_log));
+REST_SCHEMA(policy, "Policy", "Who may do what.", REST_SMALL("version"), REST_OBJECTS("bindings", binding),
+            REST_OBJECTS("auditConfigs", audit), REST_OCTETS("etag"));
+REST_SCHEMA(set_policy, "SetIamPolicyRequest", "A policy and what of it changes.", REST_OBJECT("policy", policy),
+            REST_TEXT("updateMask"));
+REST_SCHEMA(test_request, "TestIamPermissionsRequest", "What is asked for.", REST_TEXTS("permissions"));
+REST_SCHEMA(test_response, "TestIamPermissionsResponse", "What of it is there.", REST_TEXTS("permissions"));
+
 const struct cloud_rest_method cloud_healthcare_methods[CLOUD_HC_METHODS] = {
 #define HC(id, op, fn, version, place, name, verb, param, resource, rest, query, request, response, words)   \
     { version, place, name, verb, param, resource, rest, query, request, response, words },

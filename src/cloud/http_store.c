@@ -4,6 +4,7 @@
 #include "cloud/healthcare_schema.h"
 #include "cloud/http_reply.h"
 #include "cloud/messages.h"
+#include "cloud/operations.h"
 
 #include <stdio.h>
 

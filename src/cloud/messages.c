@@ -1,4 +1,4 @@
-#include "cloud/messages.h"
+#include "cloud/message_arrival.h"
 
 #include "base/b64.h"
 #include "base/limits.h"
@@ -7,38 +7,6 @@
 #include "cloud/parsed_data.h"
 #include "hl7/ack.h"
 #include "hl7/validate.h"
-
-/* A message on its way in. The slices are the request's or the buffers' below. */
-struct arrival {
-    struct bytes data; /* base64 as it came */
-    bool has_data;
-    struct buf scratch, bytes, labels;
-    uint32_t labels_count;
-    struct hl7_msh msh;
-    bool header; /* msh was read */
-    struct sha256 sum;
-};
-
-static void arrival_fini(struct arrival *a)
-{
-    buf_fini(&a->scratch);
-    buf_fini(&a->bytes);
-    buf_fini(&a->labels);
-}
-
-static void append_u32(struct buf *out, size_t n)
-{
-    char octets[4] = { (char) (n >> 24), (char) (n >> 16), (char) (n >> 8), (char) n };
-    buf_append(out, bytes_of(octets, sizeof(octets)));
-}
-
-void cloud_messages_append(struct bytes facts, struct bytes ack, struct buf *row)
-{
-    append_u32(row, facts.len);
-    buf_append(row, facts);
-    append_u32(row, ack.len);
-    buf_append(row, ack);
-}
 
 void cloud_messages_key(const struct cloud_store *store, struct bytes sum, struct buf *out)
 {
@@ -61,104 +29,15 @@ void cloud_messages_name(const struct cloud_store *store, struct bytes sum, stru
     b64_encode_url(sum, out);
 }
 
-static struct bytes sum_of(const struct sha256 *sum)
-{
-    return bytes_of((const char *) sum->octet, SHA256_LEN);
-}
-
-static struct bytes terminator_of(const struct cloud_store *store)
-{
-    struct bytes t = buf_bytes(&store->conf.terminator);
-    return t.len > 0 ? t : HL7_CR;
-}
-
 size_t cloud_messages_body_max(const struct cloud_store *store)
 {
     return store != NULL && store->accept_all ? LIMIT_CLOUD_ACCEPT_ALL : LIMIT_REQUEST_BODY;
 }
 
-/* --- reading a request --- */
-
-bool cloud_messages_is_output(const struct json_value *key)
-{
-    static const char *const names[] = { "name",         "createTime",      "create_time",
-                                         "sendFacility", "send_facility",   "sendTime",
-                                         "send_time",    "messageType",     "message_type",
-                                         "patientIds",   "patient_ids",     "parsedData",
-                                         "parsed_data",  "schematizedData", "schematized_data" };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (json_str_is(key, names[i]))
-            return true;
-    return false;
-}
-
-static bool read_message(const struct json_value *message, bool strict, struct arrival *a,
-                         struct cloud_json_fault *fault)
-{
-    struct json_cursor members = json_cursor_of(message);
-    struct json_value key, v;
-    if (message->kind != JSON_OBJECT)
-        return cloud_json_bad(fault, "message", "it must be an object");
-    while (json_next(&members, &key, &v)) {
-        if (json_str_is(&key, "data")) {
-            TRY(cloud_json_text(&v, "message.data", &a->scratch, &a->data, fault));
-            a->has_data = v.kind == JSON_STRING;
-        } else if (json_str_is(&key, "labels")) {
-            buf_clear(&a->labels);
-            TRY(cloud_json_labels(&v, &a->labels, &a->labels_count, fault));
-        } else if (!cloud_messages_is_output(&key) && strict) {
-            return cloud_json_unknown(&key, "message", fault);
-        }
-    }
-    return true;
-}
-
-/* True if the body is {"message": <message>} and nothing else: what every client sends. */
-static bool is_message_alone(struct bytes body, struct bytes message)
-{
-    const char *end = message.ptr + message.len;
-    struct bytes before = bytes_of(body.ptr, (size_t) (message.ptr - body.ptr));
-    struct bytes behind = bytes_trim(bytes_of(end, (size_t) (body.ptr + body.len - end)));
-    char squeezed[16];
-    size_t len = 0;
-    for (size_t i = 0; i < before.len && len < sizeof(squeezed); i++)
-        if (before.ptr[i] > ' ')
-            squeezed[len++] = before.ptr[i];
-    return bytes_eq_str(bytes_of(squeezed, len), "{\"message\":") && bytes_eq_str(behind, "}");
-}
-
-/* Refuses the first member that is not "message". */
-static bool refuse_other(struct bytes body, struct cloud_json_fault *fault)
-{
-    struct json_value root, key, v;
-    TRY(json_scan(body, &root, &fault->err));
-    struct json_cursor members = json_cursor_of(&root);
-    while (json_next(&members, &key, &v))
-        if (!json_str_is(&key, "message"))
-            return cloud_json_unknown(&key, "", fault);
-    return true;
-}
-
-static bool read_request(struct bytes body, const struct cloud_store *store, bool strict, struct arrival *a,
-                         struct cloud_json_fault *fault)
-{
-    struct json_field message = { .key = "message" };
-    TRY(json_scan_object(body, &message, 1, &fault->err));
-    if (strict && (message.value.kind == JSON_NONE || !is_message_alone(body, message.value.raw)))
-        TRY(refuse_other(body, fault));
-    if (message.value.kind != JSON_NONE)
-        TRY(read_message(&message.value, strict, a, fault));
-    if (!a->has_data || (a->data.len == 0 && !store->accept_all))
-        return cloud_json_bad(fault, "message.data", "it is required");
-    if (!b64_decode(a->data, &a->bytes))
-        return cloud_json_bad(fault, "message.data", "Base64 decoding failed (TYPE_BYTES)");
-    return true;
-}
-
 /* --- refusing --- */
 
 /* {"@type": ...IngestMessageErrorDetail, "hl7Nack": "..."} */
-static void append_nack(struct cloud *c, const struct arrival *a, const char *why, struct buf *details)
+static void append_nack(struct cloud *c, const struct cloud_arrival *a, const char *why, struct buf *details)
 {
     CLEANUP(buf_fini) struct buf nack = { 0 };
     char uuid[CLOUD_UUID_LEN];
@@ -173,7 +52,7 @@ static void append_nack(struct cloud *c, const struct arrival *a, const char *wh
     json_write_end(&w);
 }
 
-static void refuse_message(struct cloud_call *call, const struct arrival *a, bool ingest, const char *why)
+static void refuse_message(struct cloud_call *call, const struct cloud_arrival *a, bool ingest, const char *why)
 {
     CLEANUP(buf_fini) struct buf details = { 0 };
     if (ingest)
@@ -230,7 +109,7 @@ static void answer_duplicate(struct cloud_call *call)
     cloud_call_end(call);
 }
 
-static void begin_duplicate(struct cloud_call *call, const struct cloud_store *store, const struct arrival *a)
+static void begin_duplicate(struct cloud_call *call, const struct cloud_store *store, const struct cloud_arrival *a)
 {
     if (store->conf.reject_duplicates) {
         call->tag |= TAG_REJECT;
@@ -240,52 +119,17 @@ static void begin_duplicate(struct cloud_call *call, const struct cloud_store *s
     cloud_call_after_barrier(call, answer_duplicate);
 }
 
-static void append_data(const struct arrival *a, struct buf *row)
+void cloud_messages_announced(struct cloud_stores *stores, struct bytes name, struct buf *out)
 {
-    bool canonical = a->data.len % 4 == 0 && memchr(a->data.ptr, '-', a->data.len) == NULL &&
-                     memchr(a->data.ptr, '_', a->data.len) == NULL;
-    buf_append_char(row, '"');
-    if (a->data.len > 0 && canonical)
-        buf_append(row, a->data);
-    else
-        b64_encode(buf_bytes(&a->bytes), row);
-    buf_append_char(row, '"');
-}
-
-/* The row as messages.h draws it. */
-static void make_row(struct cloud *c, const struct cloud_store *store, const struct arrival *a,
-                     struct buf *row)
-{
-    CLEANUP(buf_fini) struct buf ack = { 0 };
-    CLEANUP(buf_fini) struct buf facts = { 0 };
-    char uuid[CLOUD_UUID_LEN];
-    us_t now_wall_us = loop_wall(c->loop);
-    cloud_stores_uuid(c->stores, uuid);
-    /* A message without a header can only be here because the store takes such: it gets the plainest ACK. */
-    const struct hl7_msh none = { .seps = HL7_SEPS_USUAL, .field[2] = BYTES_LIT("^~\\&") };
-    hl7_ack_accept(a->header ? &a->msh : &none, now_wall_us, uuid, &ack);
-    cloud_facts_append(buf_bytes(&a->bytes), terminator_of(store), a->header ? &a->msh : NULL, now_wall_us,
-                       &facts);
-    cloud_facts_append_labels_count(&facts, a->labels_count);
-    buf_append(&facts, buf_bytes(&a->labels));
-    buf_reserve(row, a->data.len + ack.len + facts.len + 16);
-    cloud_messages_append(buf_bytes(&facts), buf_bytes(&ack), row);
-    append_data(a, row);
-}
-
-/* What notifications call the message: its name, or the same in a project that is named by its number. */
-static void announced_name(const struct cloud_call *call, struct buf *out)
-{
-    const char *project = cloud_stores_facts(call->c->stores)->notify_project;
-    struct bytes rest = buf_bytes(&call->name);
+    const char *project = cloud_stores_facts(stores)->notify_project;
     if (project == NULL) {
-        buf_append(out, rest);
+        buf_append(out, name);
         return;
     }
-    (void) bytes_cut(&rest, '/');
-    (void) bytes_cut(&rest, '/');
+    (void) bytes_cut(&name, '/');
+    (void) bytes_cut(&name, '/');
     buf_printf(out, "projects/%s/", project);
-    buf_append(out, rest);
+    buf_append(out, name);
 }
 
 /* False: a topic is missing, and that is told to matter: the call is gone. */
@@ -312,7 +156,7 @@ static void announce(struct cloud_call *call, const struct cloud_store *store,
                      const struct cloud_facts *facts, struct cloud_db_write *w)
 {
     CLEANUP(buf_fini) struct buf name = { 0 };
-    announced_name(call, &name);
+    cloud_messages_announced(call->c->stores, buf_bytes(&call->name), &name);
     for (size_t i = 0; i < store->conf.notifications_count; i++) {
         const struct cloud_notification *n = &store->conf.notifications[i];
         /* A topic that does not exist: the message is stored, nothing is announced. What Google does is not
@@ -322,16 +166,16 @@ static void announce(struct cloud_call *call, const struct cloud_store *store,
     }
 }
 
-static void store_message(struct cloud_call *call, const struct cloud_store *store, const struct arrival *a)
+static void store_message(struct cloud_call *call, const struct cloud_store *store, const struct cloud_arrival *a)
 {
     CLEANUP(buf_fini) struct buf value = { 0 };
     CLEANUP(buf_fini) struct buf index = { 0 };
     struct cloud_message_row row;
-    make_row(call->c, store, a, &value);
+    cloud_arrival_row(call->c, store, a, &value);
     CHECK(cloud_messages_row(buf_bytes(&value), &row));
     if (!topics_are_there(call, store, &row.facts))
         return;
-    cloud_messages_index_key(store, row.facts.send_us, sum_of(&a->sum), &index);
+    cloud_messages_index_key(store, row.facts.send_us, cloud_arrival_sum(a), &index);
     write_reply(call, store, &row);
     struct cloud_db_write *w = cloud_db_begin(call->c->db);
     cloud_db_put(w, CLOUD_DB_MESSAGE, buf_bytes(&call->key), buf_bytes(&value));
@@ -341,7 +185,7 @@ static void store_message(struct cloud_call *call, const struct cloud_store *sto
 }
 
 /* True if the message may go in; else it has been refused and the call is gone. */
-static bool admit(struct cloud_call *call, const struct cloud_store *store, struct arrival *a)
+static bool admit(struct cloud_call *call, const struct cloud_store *store, struct cloud_arrival *a)
 {
     struct cloud_json_fault fault = { 0 };
     bool strict = !cloud_stores_facts(call->c->stores)->lenient_json;
@@ -349,14 +193,11 @@ static bool admit(struct cloud_call *call, const struct cloud_store *store, stru
         refuse_size(call);
         return false;
     }
-    if (!read_request(call->ask->body, store, strict, a, &fault)) {
+    if (!cloud_arrival_read(call->ask->body, store, strict, a, &fault)) {
         cloud_stores_refuse(call, &fault);
         return false;
     }
-    a->header = hl7_msh_read(buf_bytes(&a->bytes), terminator_of(store), &a->msh);
-    struct hl7_rules rules = { .terminator = buf_bytes(&store->conf.terminator),
-                               .null_header = store->conf.null_header };
-    enum hl7_defect defect = store->accept_all ? HL7_SOUND : hl7_validate(buf_bytes(&a->bytes), &rules);
+    enum hl7_defect defect = cloud_arrival_judge(a, store);
     if (defect != HL7_SOUND) {
         refuse_message(call, a, (call->tag & TAG_INGEST) != 0, hl7_defect_text(defect));
         return false;
@@ -377,14 +218,13 @@ struct cloud_store *cloud_messages_store(struct cloud_call *call)
 
 static void take_message(struct cloud_call *call)
 {
-    CLEANUP(arrival_fini) struct arrival a = { 0 };
+    CLEANUP(cloud_arrival_fini) struct cloud_arrival a = { 0 };
     struct bytes old;
     struct cloud_store *store = cloud_messages_store(call);
     if (store == NULL || !admit(call, store, &a))
         return;
-    a.sum = sha256_of(buf_bytes(&a.bytes));
-    cloud_messages_key(store, sum_of(&a.sum), &call->key);
-    cloud_messages_name(store, sum_of(&a.sum), &call->name);
+    cloud_messages_key(store, cloud_arrival_sum(&a), &call->key);
+    cloud_messages_name(store, cloud_arrival_sum(&a), &call->name);
     switch (cloud_db_get_latest(call->c->db, CLOUD_DB_MESSAGE, buf_bytes(&call->key), &old)) {
     case CLOUD_DB_ABSENT:
         store_message(call, store, &a);
@@ -452,7 +292,7 @@ void cloud_messages_write(const struct cloud_store *store, struct bytes name,
     json_write_end(w);
 }
 
-bool cloud_messages_view(struct cloud_call *call, enum cloud_view otherwise, enum cloud_view *ret_view)
+bool cloud_messages_view_of(struct bytes text, enum cloud_view otherwise, enum cloud_view *ret_view)
 {
     static const struct {
         const char *name;
@@ -462,16 +302,21 @@ bool cloud_messages_view(struct cloud_call *call, enum cloud_view otherwise, enu
                   { "PARSED_ONLY", CLOUD_VIEW_PARSED },
                   { "SCHEMATIZED_ONLY", CLOUD_VIEW_SCHEMATIZED },
                   { "FULL", CLOUD_VIEW_FULL } };
-    struct bytes text = query_get(&call->query, "view");
-    if (text.len == 0 || bytes_eq_nocase(text, BYTES_LIT("MESSAGE_VIEW_UNSPECIFIED"))) {
-        *ret_view = otherwise;
+    *ret_view = otherwise;
+    if (text.len == 0 || bytes_eq_nocase(text, BYTES_LIT("MESSAGE_VIEW_UNSPECIFIED")))
         return true;
-    }
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (bytes_eq_nocase(text, bytes_str(table[i].name))) {
             *ret_view = table[i].view;
             return true;
         }
+    return false;
+}
+
+bool cloud_messages_view(struct cloud_call *call, enum cloud_view otherwise, enum cloud_view *ret_view)
+{
+    if (cloud_messages_view_of(query_get(&call->query, "view"), otherwise, ret_view))
+        return true;
     cloud_call_fail(call, GRPC_INVALID_ARGUMENT, (struct bytes) { 0 },
                     "invalid view: BASIC, RAW_ONLY, PARSED_ONLY, SCHEMATIZED_ONLY or FULL");
     return false;

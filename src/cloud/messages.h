@@ -45,6 +45,8 @@ bool cloud_messages_row(struct bytes value, struct cloud_message_row *ret_row);
 /* The query's view; UNSPECIFIED and none are `otherwise`. False: answered 400. */
 bool cloud_messages_view(struct cloud_call *call, enum cloud_view otherwise,
                          enum cloud_view *ret_view) MUST_USE;
+/* A view by its name, whatever its case; UNSPECIFIED and none are `otherwise`. False: no view. */
+bool cloud_messages_view_of(struct bytes text, enum cloud_view otherwise, enum cloud_view *ret_view) MUST_USE;
 /* The Message resource. name: the whole resource name. */
 void cloud_messages_write(const struct cloud_store *store, struct bytes name,
                           const struct cloud_message_row *row, enum cloud_view view, struct json_writer *w,
@@ -66,6 +68,8 @@ bool cloud_messages_find(struct cloud_call *call, const struct cloud_store *stor
 /* What a look for call->key gave, as a row. False: answered 404 or 503. */
 bool cloud_messages_found(struct cloud_call *call, enum cloud_db_found found, struct bytes value,
                           struct cloud_message_row *ret_row) MUST_USE;
+/* The name that notifications have for a message: its own, or the same in a project named by its number. Appends. */
+void cloud_messages_announced(struct cloud_stores *stores, struct bytes name, struct buf *out);
 /* A field of Message that clients may send and that is passed over. */
 bool cloud_messages_is_output(const struct json_value *key);
 

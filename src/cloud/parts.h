@@ -11,6 +11,7 @@ struct cloud_pubsub;    /* topics.c, subscriptions.c */
 struct cloud_stores;    /* stores.c, messages.c */
 struct cloud_fault;     /* fault.c */
 struct cloud_seen;      /* seen.c */
+struct cloud_jobs;      /* jobs.c */
 
 struct cloud {
     struct loop *loop;
@@ -18,6 +19,10 @@ struct cloud {
     struct cloud_fault *fault;
     struct cloud_pubsub *pubsub;
     struct cloud_stores *stores;
+    struct cloud_jobs *jobs;
+    char *gcs_folder; /* stands in for Cloud Storage; NULL: none */
+    void (*tell)(void *ctx, const char *sentence); /* NULL: nobody is told */
+    void *tell_ctx;
     struct grpc_server *grpc;
     struct cloud_http_pubsub *http_pubsub;
     struct net_listener *listener;

@@ -66,7 +66,7 @@ static bool read_parser(const struct json_value *parser, bool strict, struct clo
     return true;
 }
 
-static bool is_topic(struct bytes name)
+bool cloud_store_conf_is_topic(struct bytes name)
 {
     struct bytes rest = name;
     bool projects = bytes_eq_str(bytes_cut(&rest, '/'), "projects");
@@ -95,7 +95,7 @@ static bool read_notification(const struct json_value *one, bool strict, struct 
         mem_free(*to);
         *to = mem_dup(text);
     }
-    if (n->topic == NULL || !is_topic(bytes_str(n->topic)))
+    if (n->topic == NULL || !cloud_store_conf_is_topic(bytes_str(n->topic)))
         return cloud_json_bad(fault, "notificationConfigs.pubsubTopic", "it must be projects/P/topics/T");
     if (n->filter_text != NULL &&
         !cloud_message_filter_make(bytes_str(n->filter_text), &n->filter, &fault->err)) {

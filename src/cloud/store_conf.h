@@ -40,6 +40,9 @@ void cloud_store_conf_write(const struct cloud_store_conf *conf, struct json_wri
 bool cloud_store_conf_merge(struct cloud_store_conf *to, struct cloud_store_conf *from, struct bytes mask,
                             struct cloud_json_fault *fault) MUST_USE;
 
+/* True for projects/P/topics/T. */
+bool cloud_store_conf_is_topic(struct bytes name);
+
 /* --- shared with messages.c --- */
 
 /* Refuses a member that is not known, in the words of Google's APIs. at: "message", or "" at the top. Returns

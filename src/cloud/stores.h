@@ -1,5 +1,5 @@
 /*
- * Datasets (created by operations that are done at once) and HL7v2 stores. All of them are in memory; what a
+ * Datasets and HL7v2 stores. All of them are in memory; what a
  * request needs to know of its store is found by name, without the database.
  */
 #ifndef CLOUD_STORES_H
@@ -52,13 +52,20 @@ void cloud_stores_get(struct cloud_call *call);
 void cloud_stores_list(struct cloud_call *call);
 void cloud_stores_patch(struct cloud_call *call);
 void cloud_stores_delete(struct cloud_call *call);
+void cloud_stores_export(struct cloud_call *call);
+void cloud_stores_import(struct cloud_call *call);
+void cloud_stores_metrics(struct cloud_call *call);
+void cloud_stores_get_policy(struct cloud_call *call);
+void cloud_stores_set_policy(struct cloud_call *call);
+void cloud_stores_test_policy(struct cloud_call *call);
 
 void cloud_datasets_create(struct cloud_call *call);
 void cloud_datasets_get(struct cloud_call *call);
 void cloud_datasets_list(struct cloud_call *call);
 void cloud_datasets_delete(struct cloud_call *call);
-void cloud_operations_get(struct cloud_call *call);
-void cloud_operations_list(struct cloud_call *call);
+void cloud_datasets_get_policy(struct cloud_call *call);
+void cloud_datasets_set_policy(struct cloud_call *call);
+void cloud_datasets_test_policy(struct cloud_call *call);
 
 /*
  * For datasets.c too: puts the deletion of every store whose name begins with prefix into w (with exact: of

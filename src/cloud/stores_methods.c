@@ -1,4 +1,5 @@
 /* The methods of hl7V2Stores. A change shows once it is durable. */
+#include "cloud/iam.h"
 #include "cloud/stores.h"
 
 #include "base/b64.h"
@@ -297,6 +298,7 @@ void cloud_stores_delete(struct cloud_call *call)
     if (store == NULL)
         return;
     struct cloud_db_write *w = cloud_db_begin(call->c->db);
+    cloud_iam_erase(w, bytes_str(store->name));
     cloud_stores_erase(call->c->stores, bytes_str(store->name), true, w);
     buf_append_str(&call->json, "{}");
     cloud_call_commit(call, w);

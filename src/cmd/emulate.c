@@ -99,6 +99,7 @@ static bool start(struct emulate *e, const struct opt_values *v, struct err *err
         .release_on_disconnect = opt_bool(v, OPT_release_on_disconnect),
         .tell = tell,
         .seed = (uint64_t) opt_int(v, OPT_seed),
+        .gcs_folder = *opt_str(v, OPT_gcs_folder) != '\0' ? opt_str(v, OPT_gcs_folder) : NULL,
         .fault_file = *fault_file != '\0' ? fault_file : NULL,
         .faults = opt_get(v, OPT_fault)->list.at, .faults_count = opt_get(v, OPT_fault)->list.count,
     };

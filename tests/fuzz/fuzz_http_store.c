@@ -7,6 +7,7 @@
 #include "fuzz.h"
 
 #include "cloud/http_store.h"
+#include "cloud/jobs.h"
 #include "cloud/stores.h"
 #include "json/scan.h"
 
@@ -20,6 +21,8 @@ static void on_done(void *ctx UNUSED, struct cloud_call *call)
     struct err err;
     answers++;
     last_status = call->status;
+    CHECK(json_scan(buf_bytes(&call->json), &root, &err) && root.kind == JSON_OBJECT);
+    cloud_http_format_apply(&call->format, &call->json);
     CHECK(json_scan(buf_bytes(&call->json), &root, &err) && root.kind == JSON_OBJECT);
     CHECK(call->status == 200 || (call->status >= 400 && call->status < 500) || call->status == 501);
 }
@@ -42,6 +45,7 @@ static void begin(void)
     cloud.loop = loop_make(&err);
     cloud.db = cloud_db_open(cloud.loop, NULL, &err);
     cloud.fault = cloud_fault_make(cloud.loop, &conf, &err);
+    cloud.jobs = cloud_jobs_make(cloud.loop);
     cloud.stores = cloud_stores_make(&cloud, &conf, &err);
     CHECK(cloud.stores != NULL);
 }

@@ -1,7 +1,9 @@
 #include "stores_rig.h"
 
 #include "base/b64.h"
+#include "base/mem.h"
 #include "cloud/notify.h"
+#include "cloud/operations.h"
 
 struct buf stores_rig_notes;
 
@@ -22,8 +24,11 @@ void stores_rig_begin(struct stores_rig *rig)
     rig->c.loop = loop_make(&err);
     rig->c.db = cloud_db_open(rig->c.loop, rig->conf.data_dir, &err);
     rig->c.fault = cloud_fault_make(rig->c.loop, &rig->conf, &err);
+    rig->c.jobs = cloud_jobs_make(rig->c.loop);
+    rig->c.gcs_folder = rig->conf.gcs_folder != NULL ? mem_dup(bytes_str(rig->conf.gcs_folder)) : NULL;
     rig->c.stores = cloud_stores_make(&rig->c, &rig->conf, &err);
     assert_non_null(rig->c.stores);
+    assert_true(cloud_operations_load(&rig->c, &err));
     stores_rig_ask_str(rig, "POST", "projects/p/locations/l/datasets?datasetId=d", "{}");
     stores_rig_ask_str(rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=s", "{}");
     /* 409: the directory had them already. */
@@ -32,11 +37,14 @@ void stores_rig_begin(struct stores_rig *rig)
 
 void stores_rig_end(struct stores_rig *rig)
 {
+    cloud_jobs_stop(rig->c.jobs);
     cloud_db_settle(rig->c.db);
+    cloud_jobs_free(rig->c.jobs);
     cloud_stores_free(rig->c.stores);
     cloud_fault_free(rig->c.fault);
     cloud_db_close(rig->c.db);
     loop_free(rig->c.loop);
+    mem_free(rig->c.gcs_folder);
     buf_fini(&rig->json);
     buf_fini(&stores_rig_notes);
 }

@@ -1,4 +1,4 @@
-/* A directory for one test, removed with its files (it has no directories within). */
+/* A directory for one test, removed with all that is in it. */
 #ifndef TEMP_DIR_H
 #define TEMP_DIR_H
 
@@ -26,7 +26,10 @@ static inline void temp_dir_remove(const char *dir)
     while ((e = readdir(d)) != NULL) {
         CLEANUP(buf_fini) struct buf path = { 0 };
         buf_printf(&path, "%s/%s", dir, e->d_name);
-        unlink(buf_str(&path));
+        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+            continue;
+        if (unlink(buf_str(&path)) != 0)
+            temp_dir_remove(buf_str(&path));
     }
     closedir(d);
     rmdir(dir);

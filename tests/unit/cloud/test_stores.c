@@ -218,7 +218,7 @@ static void other_paths_and_methods_have_their_answers(void **state)
     (void) state;
     struct stores_rig rig = { 0 };
     stores_rig_begin(&rig);
-    stores_rig_ask_str(&rig, "POST", STORE ":export", "{}");
+    stores_rig_ask_str(&rig, "POST", STORE ":rollback", "{}");
     assert_int_equal(rig.status, 501);
     assert_json_has(&rig, "\"status\":\"UNIMPLEMENTED\"");
     stores_rig_ask_str(&rig, "GET", DATASET "/fhirStores", "");
