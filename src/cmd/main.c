@@ -25,6 +25,7 @@ static command_fn *const functions[COMMANDS] = {
     [CMD_EMULATE] = cmd_emulate,
     [CMD_GEN] = cmd_gen,
     [CMD_HELP] = cmd_help,
+    [CMD_JOBS] = cmd_jobs,
     [CMD_RUN] = cmd_run,
     [CMD_SEND] = cmd_send,
     [CMD_SUBMIT] = cmd_submit,

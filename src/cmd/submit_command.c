@@ -1,8 +1,9 @@
 /* `hl7relay submit`: the relay as a job of a Beam runner. */
-#include "beam/submit.h"
+#include "beam/dataflow_submit.h"
 #include "cmd/print.h"
 #include "cmd/submit_parts.h"
 #include "cmd/submit_show.h"
+#include "loop/clock.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -36,7 +37,9 @@ static int dry_run(struct submitting *s, const char *dir, struct err *err)
     CLEANUP(buf_fini) struct buf calls = { 0 };
     if (mkdir(dir, 0777) != 0 && errno != EEXIST)
         return err_set(err, ERR_DISK, "cannot make %s: %s", dir, strerror(errno)), CMD_EXIT_CANT_CREATE;
-    if (!submit_dry_run(&s->parts.graph, dir, &calls, err))
+    const struct graph_conf *g = &s->parts.graph;
+    bool google = g->runner == BEAM_RUNNER_DATAFLOW;
+    if (!(google ? dataflow_submit_dry_run(g, clock_wall(), dir, &calls, err) : submit_dry_run(g, dir, &calls, err)))
         return exit_for(err);
     submit_show_line(&s->show, "%s/pipeline.pb and %s/job.json are written; nothing was called. It would be, in this order:", dir, dir);
     print_out(&calls);
@@ -64,7 +67,8 @@ static int submit(struct submitting *s, const struct invocation *in, const struc
         .deadline_us = opt_int(in->values, OPT_deadline), .interrupts = submit_interrupts(),
         .workers_live = ours ? pool_lives : NULL, .events = &submit_show_events, .ctx = s,
     };
-    bool ok = submit_job(&conf, &result, err);
+    bool google = conf.graph.runner == BEAM_RUNNER_DATAFLOW;
+    bool ok = google ? dataflow_submit(&conf, &result, err) : submit_job(&conf, &result, err);
     if (result.job.len > 0)
         submit_show_end(&s->show, &result);
     int code = ok ? exit_of(&result) : exit_for(err);

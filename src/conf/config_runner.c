@@ -80,7 +80,7 @@ static void check_sink(struct conf_work *w, struct config *c)
 {
     if (c->sink == CONF_SINK_FILE && !c->dead_letter_kept_volume)
         conf_fault_at(w, CONF_RUNNER, OPT_dead_letter_sink, "dead letters would go into files on a worker's disk, which goes with the worker: "
-                      "set dead_letter.kept_volume where that disk is kept, or dead_letter.sink none to hold messages at fault");
+                      "name a topic (dead_letter.topic), or set dead_letter.kept_volume where that disk is kept");
 }
 
 static void check_source(struct conf_work *w, struct config *c)
