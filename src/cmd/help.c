@@ -96,7 +96,7 @@ static void render_overview(struct buf *out)
         if (opt_command(c)->later)
             continue;
         buf_printf(&left, "  %s", opt_command(c)->name);
-        help_row(out, buf_str(&left), 12, opt_command(c)->summary);
+        help_row(out, buf_str(&left), 15, opt_command(c)->summary);
     }
     buf_append_str(out, "\nexamples:\n"
                         "  hl7relay demo                            try it here, offline, in ten seconds\n"
