@@ -65,6 +65,9 @@ static void act(struct driver *d, const struct relay_action *a)
 void driver_act(struct driver *d)
 {
     size_t count;
+    if (d->facts.enough && !d->stopped)
+        pull_stream_stop(d->pull);
+    d->stopped = d->facts.enough;
     while ((count = relay_take(d->relay, d->actions, DRIVER_TAKE_MAX)) > 0) {
         for (size_t i = 0; i < count; i++)
             act(d, &d->actions[i]);

@@ -53,6 +53,7 @@ struct driver_conf {
     const struct driver_bundles *bundles; /* NULL: the direct run */
     uint32_t outstanding_max;
     uint64_t outstanding_bytes;
+    uint64_t messages_max;                /* deliveries to take; then the stream is stopped. 0: no end */
     bool copy_labels;
     bool log_content;                     /* log.log_message_content */
     /* The storm guard began or ended to hold: to be kept on disk. */
@@ -96,6 +97,7 @@ struct driver_facts {
     size_t acks_open;
     uint64_t dead;
     bool exactly_once, ordered;
+    bool enough;                   /* messages_max were taken */
 };
 void driver_facts(const struct driver *d, struct driver_facts *ret_facts);
 

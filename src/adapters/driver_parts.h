@@ -79,6 +79,8 @@ struct driver {
     struct attempt probe[RELAY_TARGETS];
     struct list late;              /* attempts that ended while actions are taken: fed after those */
     struct driver_facts facts;
+    uint64_t taken;                /* deliveries, for messages_max */
+    bool stopped;                  /* that many were taken, and the stream knows */
     us_t notice_since_us[RELAY_TARGETS][RELAY_NOTICES];    /* 0: off */
     uint64_t extensions_seen, leases_lost_seen;    /* what was published already */
 };

@@ -55,6 +55,11 @@ static void deliver(struct driver *d, const struct pubsub_delivery *p, us_t unti
     relay_id id;
     if (driver_lease_make(d, p, &id) == NULL)
         return;    /* it is redelivered */
+    if (d->facts.enough) {
+        driver_lease_give_back(d, id);
+        return;
+    }
+    d->facts.enough = ++d->taken == d->conf.messages_max;
     driver_tell_received(d, p);
     uint64_t lane = 0;
     if (d->facts.ordered && p->ordering_key.len > 0)
@@ -167,15 +172,18 @@ static void on_acks(void *ctx, const struct ack_result *results, size_t count)
 void driver_source_open(struct driver *d)
 {
     static const struct pull_stream_events events = { on_deliveries, on_properties, on_state };
+    uint32_t outstanding_max = d->conf.outstanding_max;
     if (d->conf.subscription.len == 0)
         return;
+    if (d->conf.messages_max > 0)
+        outstanding_max = (uint32_t) MIN(outstanding_max, d->conf.messages_max);
     d->acks = ack_batch_make(&(struct ack_batch_conf) {
         .endpoint = d->conf.pubsub, .subscription = d->conf.subscription,
         .gather_us = 10 * US_PER_MS, .timeout_us = 10 * US_PER_S,
     }, on_acks, d);
     d->pull = pull_stream_make(&(struct pull_stream_conf) {
         .endpoint = d->conf.pubsub, .subscription = d->conf.subscription, .lease_s = 60,
-        .outstanding_max = d->conf.outstanding_max, .outstanding_bytes = d->conf.outstanding_bytes, .seed = d->conf.seed,
+        .outstanding_max = outstanding_max, .outstanding_bytes = d->conf.outstanding_bytes, .seed = d->conf.seed,
     }, &events, d);
 }
 

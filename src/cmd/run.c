@@ -1,5 +1,6 @@
 /* hl7relay run: the relay, from a configuration file to an exit code; with a Beam runner it is `submit`. */
 #include "cmd/command.h"
+#include "cmd/dry_run.h"
 #include "cmd/print.h"
 #include "cmd/submit_parts.h"
 #include "conf/config.h"
@@ -66,6 +67,12 @@ int cmd_run(const struct invocation *in)
         print_faults(&faults);
         return CMD_EXIT_CONFIG;
     }
+    int64_t dry = opt_int(in->values, OPT_dry_run);
+    if (dry > 0) {
+        int code = dry_run_command(in, c, (uint32_t) dry);
+        config_free(c);
+        return code;
+    }
     if (!c->direct) {
         int code = submit_command(in, c);
         config_free(c);
@@ -76,6 +83,7 @@ int cmd_run(const struct invocation *in)
         .config = c, .reload = reload, .ctx = (void *) in, .log_format = log_format,
         .log_level = severity(in, c), .log_colour = log_format == LOG_HUMAN && print_in_colour(in, STDERR_FILENO),
         .progress = log_format == LOG_HUMAN && print_is_tty(STDERR_FILENO) && !opt_bool(in->values, OPT_quiet),
+        .messages_max = (uint64_t) opt_int(in->values, OPT_max_messages),
         .until_empty_us = opt_int(in->values, OPT_until_empty),
         .commit = command_commit(),
         .storm_guard = strcmp(opt_str(in->values, OPT_storm_guard), "off") != 0,

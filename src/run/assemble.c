@@ -139,7 +139,8 @@ void assembly_drive(struct assembly *a, void (*on_storm)(void *ctx, bool held), 
         .source = a->source, .dest = a->dest, .bodies = a->bodies, .auth = a->auth, .sink = a->sink,
         .pubsub = { a->loop, a->pubsub_pool, a->auth }, .subscription = bytes_str(a->pushed ? "" : a->conf->pubsub_subscription), .bundles = a->bundles,
         .outstanding_max = a->policy.deliveries_max, .outstanding_bytes = a->conf->flow_max_outstanding_bytes, .copy_labels = a->conf->copy_labels,
-        .log_content = a->conf->content_until_us != 0, .on_storm = on_storm, .ctx = ctx,
+        .log_content = a->conf->content_until_us != 0, .messages_max = a->messages_max,
+        .on_storm = on_storm, .ctx = ctx,
     });
 }
 

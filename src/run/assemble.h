@@ -31,7 +31,8 @@ struct assembly {
     bool pushed;                       /* the runner brings the messages: nothing is pulled. Set by the caller */
     struct driver *driver;
     us_t started_us;                   /* loop time */
-    const char *commit;                /* of this build */
+    uint64_t messages_max;             /* deliveries to take; 0: no end. Set by the caller */
+    const char *commit;                /* of this build; by the caller */
     char instance[96];                 /* host and process: which of several replicas this is */
 };
 

@@ -189,7 +189,7 @@ static void on_pass(struct loop_hook *h)
         return;
     if (d->phase == DRAINING && driver_is_drained(d->a.driver)) {
         driver_facts(d->a.driver, &f);
-        finish(d, d->conf->until_empty_us > 0 && f.dead > 0 ? DIRECT_STOPPED_DEAD : DIRECT_STOPPED);
+        finish(d, (d->conf->until_empty_us > 0 || d->conf->messages_max > 0) && f.dead > 0 ? DIRECT_STOPPED_DEAD : DIRECT_STOPPED);
         return;
     }
     driver_facts(d->a.driver, &f);
@@ -203,6 +203,8 @@ static void on_pass(struct loop_hook *h)
         finish(d, DIRECT_INTERRUPTED);
     else if (d->phase == RUNNING && refused_from_the_start(d, &f))
         finish(d, DIRECT_FAILED);
+    else if (d->phase == RUNNING && f.enough && f.acks_open == 0 && relay_ledger(driver_relay(d->a.driver)).in_flight == 0)
+        begin_drain(d);
     else if (d->phase == RUNNING && d->conf->until_empty_us > 0 && is_quiet(d, &f))
         begin_drain(d);
 }
@@ -396,6 +398,7 @@ enum direct_end direct_run(const struct direct_conf *conf, struct err *err)
     METRIC_SET(d.a.metrics, START_TIME, 0, 0, clock_wall());
     d.a.started_us = loop_now(d.a.loop);
     d.a.commit = conf->commit;
+    d.a.messages_max = conf->messages_max;
     name_instance(&d.a);
     d.log_drain = log_drain_make(d.a.loop, d.a.log, STDERR_FILENO);
     if (open_all(&d))

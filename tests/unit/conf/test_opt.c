@@ -116,7 +116,7 @@ static void wrong_flags_say_what_was_meant(void **state UNUSED)
         { CMD_RUN, { "--config_path", "--json" }, "--config_path wants a value: --config_path FILE" },
         { CMD_RUN, { "--until-empty", "soon" }, "--until_empty wants a duration such as 30s" },
         { CMD_RUN, { "--storm-guard", "of" }, "--storm_guard wants one of on|off" },
-        { CMD_RUN, { "--dry-run", "5" }, "--dry-run is not in this version" },
+        { CMD_CHECK, { "--online" }, "--online is not in this version" },
         { CMD_RUN, { "--flow.max_concurrency", "0" }, "--flow.max_concurrency must be within 1..100000" },
         { CMD_RUN, { "-x" }, "unknown flag -x; short flags are -q, -v, -vv and -h" },
     };
