@@ -87,8 +87,11 @@ static void dead(struct driver *d, const struct relay_action *a)
 void driver_outcome(struct driver *d, const struct relay_action *a)
 {
     d->facts.last_activity_us = loop_now(d->conf.loop);
-    if (d->conf.bundles != NULL)
-        d->conf.bundles->on_outcome(d->conf.bundles->ctx, a, driver_lease_mark(d, a->lease));
+    if (d->conf.bundles != NULL) {
+        struct relay_action shown = *a;    /* a runner gets no name that may be something else */
+        shown.name = driver_shown_name(d, a->name);
+        d->conf.bundles->on_outcome(d->conf.bundles->ctx, &shown, driver_lease_mark(d, a->lease));
+    }
     switch (a->outcome) {
     case OUTCOME_DELIVERED:
         delivered(d, a);
