@@ -1,5 +1,6 @@
 #include "cloud/pubsub.h"
 
+#include "cloud/details.h"
 #include "cloud/proto_wire.h"
 
 struct ack_request {
@@ -56,13 +57,12 @@ static bool read_ids(struct cloud_unary *u, struct bytes request, uint32_t ids_n
 }
 
 /*
- * google.rpc.Status{ code = 1; message = 2; details = 3 } with one
- * google.rpc.ErrorInfo{ reason = 1; domain = 2; metadata = 3 } that names the ids
+ * One google.rpc.ErrorInfo{ reason = 1; domain = 2; metadata = 3 } that names the ids
  * (in the trailers; clients bear some 16 KiB there, so not more than 60 of them).
  */
 static void write_details(const struct ack_request *r, struct bytes message, struct buf *out)
 {
-    CLEANUP(buf_fini) struct buf info = { 0 }, any = { 0 };
+    CLEANUP(buf_fini) struct buf info = { 0 };
     cloud_wire_put_text(&info, 1, BYTES_LIT("EXACTLY_ONCE_ACKID_FAILURE"));
     cloud_wire_put_text(&info, 2, BYTES_LIT("pubsub.googleapis.com"));
     size_t named = 0;
@@ -71,11 +71,7 @@ static void write_details(const struct ack_request *r, struct bytes message, str
             cloud_wire_put_pair(&info, 3, r->texts[i], BYTES_LIT("PERMANENT_FAILURE_INVALID_ACK_ID"));
             named++;
         }
-    cloud_wire_put_text(&any, 1, BYTES_LIT("type.googleapis.com/google.rpc.ErrorInfo"));
-    cloud_wire_put_text(&any, 2, buf_bytes(&info));
-    cloud_wire_put_uint(out, 1, GRPC_INVALID_ARGUMENT);
-    cloud_wire_put_text(out, 2, message);
-    cloud_wire_put_bytes(out, 3, buf_bytes(&any));
+    cloud_details_write_one(GRPC_INVALID_ARGUMENT, message, "google.rpc.ErrorInfo", buf_bytes(&info), out);
 }
 
 /* What is to be said once the valid part of the request is durable. */

@@ -55,13 +55,25 @@ static bool take_acked(struct cloud_sub *s, const struct cloud_ack_id *id)
     return true;
 }
 
+/* Out of the backlog; kept for a seek where the subscription asks for it. */
+static void put_erasure(const struct cloud_sub *s, uint64_t seq, struct cloud_db_write *w)
+{
+    CLEANUP(buf_fini) struct buf key = { 0 };
+    cloud_backlog_key(s->number, seq, &key);
+    if (s->conf.retain_acked) {
+        struct cloud_db_copy copy = { .from = CLOUD_DB_BACKLOG, .to = CLOUD_DB_ACKED, .from_prefix = buf_bytes(&key),
+                                      .to_prefix = buf_bytes(&key) };
+        cloud_db_copy(w, &copy);
+    }
+    cloud_db_erase(w, CLOUD_DB_BACKLOG, buf_bytes(&key));
+}
+
 void cloud_sub_ack(struct cloud_sub *s, const struct cloud_ack_id *ids, size_t count, bool *invalid,
                    cloud_db_then_fn *fn, void *ctx)
 {
     struct ack *a = mem_alloc(sizeof(*a) + count * sizeof(a->seqs[0]));
     *a = (struct ack) { .pubsub = s->pubsub, .number = s->number, .fn = fn, .ctx = ctx };
     struct cloud_db_write *w = cloud_db_begin(s->pubsub->cloud->db);
-    CLEANUP(buf_fini) struct buf key = { 0 };
     for (size_t i = 0; i < count; i++) {
         if (s->conf.exactly_once && !is_newest(s, cloud_entry_find(s, ids[i].seq), &ids[i])) {
             invalid[i] = true;
@@ -69,9 +81,7 @@ void cloud_sub_ack(struct cloud_sub *s, const struct cloud_ack_id *ids, size_t c
         }
         if (cloud_fault_ack_lost(s->pubsub->cloud->fault, bytes_str(s->name)) || !take_acked(s, &ids[i]))
             continue;
-        buf_clear(&key);
-        cloud_backlog_key(s->number, ids[i].seq, &key);
-        cloud_db_erase(w, CLOUD_DB_BACKLOG, buf_bytes(&key));
+        put_erasure(s, ids[i].seq, w);
         a->seqs[a->count++] = ids[i].seq;
     }
     cloud_db_then(w, erased, a);
@@ -83,10 +93,8 @@ void cloud_entry_erase(struct cloud_sub *s, struct cloud_entry *e, struct cloud_
     struct ack *a = mem_alloc(sizeof(*a) + sizeof(a->seqs[0]));
     *a = (struct ack) { .pubsub = s->pubsub, .number = s->number, .count = 1 };
     a->seqs[0] = e->seq;
-    CLEANUP(buf_fini) struct buf key = { 0 };
-    cloud_backlog_key(s->number, e->seq, &key);
     cloud_entry_move(s, e, CLOUD_ENTRY_ACKED, 0);
-    cloud_db_erase(w, CLOUD_DB_BACKLOG, buf_bytes(&key));
+    put_erasure(s, e->seq, w);
     cloud_db_then(w, erased, a);
 }
 

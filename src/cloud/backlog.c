@@ -203,6 +203,7 @@ void cloud_sub_arrived(struct cloud_sub *s, uint64_t seq, size_t size, struct by
 
 struct load {
     struct cloud_sub *sub;
+    uint64_t cut;
     size_t rows, bytes;
 };
 
@@ -214,7 +215,7 @@ static bool load_row(void *ctx, struct bytes key, struct bytes value)
     l->rows++;
     l->bytes += value.len;
     s->loaded_to = seq;
-    if (cloud_entry_find(s, seq) == NULL) {    /* else it was acknowledged before it was loaded */
+    if (seq >= l->cut && cloud_entry_find(s, seq) == NULL) {    /* else it is too old, is still held or was acknowledged before it was loaded */
         struct cloud_entry *e = cloud_entry_add(s, seq, value.len);
         if (cloud_db_is_durable(s->pubsub->cloud->db)) {
             struct cloud_body *body = cloud_body_make(value);
@@ -224,6 +225,42 @@ static bool load_row(void *ctx, struct bytes key, struct bytes value)
         enter(s, e, cloud_wire_find(value, 5));
     }
     return l->bytes < LOAD_BYTES;
+}
+
+uint64_t cloud_sub_cut(const struct cloud_sub *s)
+{
+    us_t retention_us = s->conf.retention_us;
+    if (s->topic != NULL)
+        retention_us = MAX(retention_us, s->topic->retention_us);
+    us_t cut = loop_wall(s->pubsub->cloud->loop) - retention_us;
+    return cut > 0 ? (uint64_t) cut : 0;
+}
+
+/* Entries that may leave without a look at the disk: nobody holds them, and nothing is known of them beyond it. */
+static void free_untouched(struct cloud_sub *s, enum cloud_entry_state state)
+{
+    struct cloud_entry *e, *after;
+    HASH_ITER(hh, s->entries, e, after)
+        if (e->state == state)
+            cloud_entry_free(s, e);
+}
+
+void cloud_sub_reread(struct cloud_sub *s)
+{
+    struct cloud_entry *e, *after;
+    free_untouched(s, CLOUD_ENTRY_BLOCKED);    /* first: else they would move up as the others leave */
+    free_untouched(s, CLOUD_ENTRY_FRESH);
+    HASH_ITER(hh, s->entries, e, after) {
+        CLEANUP(buf_fini) struct buf key = { 0 };
+        struct bytes message;
+        cloud_backlog_key(s->number, e->seq, &key);
+        if (e->state != CLOUD_ENTRY_ACKED
+            && cloud_db_get(s->pubsub->cloud->db, CLOUD_DB_BACKLOG, buf_bytes(&key), &message) == CLOUD_DB_ABSENT)
+            cloud_entry_free(s, e);
+    }
+    s->loaded_to = 0;
+    s->complete = false;
+    cloud_sub_wake(s);
 }
 
 static bool window_is_low(const struct cloud_sub *s)
@@ -241,7 +278,7 @@ static bool load_more(struct cloud_sub *s)
     cloud_backlog_key(s->number, s->loaded_to, &after);
     struct cloud_db_range range = { .table = CLOUD_DB_BACKLOG, .prefix = buf_bytes(&prefix),
                                     .after = buf_bytes(&after), .max = LOAD_ROWS };
-    struct load l = { .sub = s };
+    struct load l = { .sub = s, .cut = cloud_sub_cut(s) };
     if (!cloud_db_scan(s->pubsub->cloud->db, &range, load_row, &l, NULL))
         return false;
     s->complete = l.rows < LOAD_ROWS && l.bytes < LOAD_BYTES;
@@ -348,6 +385,10 @@ static bool pump_one(struct cloud_sub *s)
     struct cloud_consumer *c = next_consumer(s, e->size);
     if (c == NULL)
         return false;
+    if (e->seq < cloud_sub_cut(s)) {
+        cloud_entry_free(s, e);    /* the sweep erases it */
+        return true;
+    }
     struct bytes message;
     switch (cloud_entry_message(s, e, &message)) {
     case CLOUD_DB_ABSENT:
@@ -360,7 +401,8 @@ static bool pump_one(struct cloud_sub *s)
         break;
     }
     enum cloud_fault_delivery deed = cloud_fault_delivery(fault, bytes_str(s->name));
-    if (deed == CLOUD_FAULT_DELIVER_LATER && s->fresh.count + s->again.count > 1) {
+    if (deed == CLOUD_FAULT_DELIVER_LATER && !e->deferred && s->fresh.count + s->again.count > 1) {
+        e->deferred = true;    /* once: else nothing would go out where every message is to be late */
         cloud_entry_move(s, e, e->state, 0);
         return true;
     }
@@ -446,7 +488,7 @@ struct cloud_sub *cloud_sub_add(struct cloud_pubsub *p, uint64_t number, struct 
     s->name = mem_dup(s->conf.name);
     HASH_ADD_KEYPTR(hh, p->subs, s->name, s->conf.name.len, s);
     HASH_ADD(hh_number, p->subs_by_number, number, sizeof(s->number), s);
-    s->topic = cloud_topic_find(p, s->conf.topic);
+    s->topic = s->conf.detached ? NULL : cloud_topic_find(p, s->conf.topic);
     if (s->topic != NULL)
         list_push_back(&s->topic->subs, &s->topic_link);
     return s;

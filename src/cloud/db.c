@@ -18,9 +18,10 @@
 #define uthash_free(ptr, len) mem_free(ptr)
 #include <uthash.h>
 
-enum op_kind { OP_PUT, OP_ERASE, OP_ERASE_PREFIX };
+enum op_kind { OP_PUT, OP_ERASE, OP_ERASE_PREFIX, OP_ERASE_RANGE, OP_COPY };
 
-/* One change. `place` is the table's number (one octet) and the key; the value follows it. */
+/* One change. `place` is the table's number (one octet) and the key; the value follows it: of a range, its upper
+ * bound; of a copy, all that struct cloud_db_copy points to. */
 struct op {
     struct op *next;
     UT_hash_handle hh;            /* in db->overlay while `listed` */
@@ -30,6 +31,7 @@ struct op {
     bool listed;
     uint32_t place_len;
     size_t value_len;
+    struct cloud_db_copy *copy;   /* OP_COPY: its own; what it points to is the value */
     char place[];
 };
 
@@ -114,6 +116,12 @@ static bool write_ops(struct cloud_db_disk *d, const struct cloud_db_write *w, s
         case OP_ERASE_PREFIX:
             TRY(cloud_db_disk_erase_prefix(d, op_table(op), op_key(op), err));
             break;
+        case OP_ERASE_RANGE:
+            TRY(cloud_db_disk_erase_range(d, op_table(op), op_key(op), op_value(op), err));
+            break;
+        case OP_COPY:
+            TRY(cloud_db_disk_copy(d, op->copy, err));
+            break;
         }
     }
     return true;
@@ -182,6 +190,7 @@ static void write_free(struct cloud_db_write *w)
 {
     for (struct op *op = w->first, *after; op != NULL; op = after) {
         after = op->next;
+        mem_free(op->copy);
         mem_free(op);
     }
     mem_free(w->thens);
@@ -369,7 +378,7 @@ struct cloud_db_write *cloud_db_begin(struct cloud_db *db)
     return w;
 }
 
-static void add_op(struct cloud_db_write *w, enum op_kind kind, enum cloud_db_table t, struct bytes key,
+static struct op *add_op(struct cloud_db_write *w, enum op_kind kind, enum cloud_db_table t, struct bytes key,
                    struct bytes value)
 {
     size_t place_len = 1 + key.len;
@@ -385,6 +394,7 @@ static void add_op(struct cloud_db_write *w, enum op_kind kind, enum cloud_db_ta
     *w->end = op;
     w->end = &op->next;
     w->bytes += sizeof(*op) + place_len + value.len;
+    return op;
 }
 
 void cloud_db_put(struct cloud_db_write *w, enum cloud_db_table t, struct bytes key, struct bytes value)
@@ -402,10 +412,68 @@ void cloud_db_erase_prefix(struct cloud_db_write *w, enum cloud_db_table t, stru
     add_op(w, OP_ERASE_PREFIX, t, prefix, BYTES_LIT(""));
 }
 
+void cloud_db_erase_range(struct cloud_db_write *w, enum cloud_db_table t, struct bytes low, struct bytes high)
+{
+    add_op(w, OP_ERASE_RANGE, t, low, high);
+}
+
+/* The slice at *at that is as long as part; *at moves on. */
+static struct bytes kept(const char **at, struct bytes part)
+{
+    struct bytes b = bytes_of(*at, part.len);
+    *at += part.len;
+    return b;
+}
+
+void cloud_db_copy(struct cloud_db_write *w, const struct cloud_db_copy *copy)
+{
+    CHECK(copy->from != copy->to);
+    CLEANUP(buf_fini) struct buf all = { 0 };
+    buf_append(&all, copy->from_prefix);
+    buf_append(&all, copy->to_prefix);
+    buf_append(&all, copy->after);
+    buf_append(&all, copy->below);
+    buf_append(&all, copy->arg);
+    struct op *op = add_op(w, OP_COPY, copy->to, BYTES_LIT(""), buf_bytes(&all));
+    const char *at = op_value(op).ptr;
+    op->copy = mem_alloc(sizeof(*op->copy));
+    *op->copy = *copy;
+    op->copy->from_prefix = kept(&at, copy->from_prefix);
+    op->copy->to_prefix = kept(&at, copy->to_prefix);
+    op->copy->after = kept(&at, copy->after);
+    op->copy->below = kept(&at, copy->below);
+    op->copy->arg = kept(&at, copy->arg);
+}
+
 void cloud_db_then(struct cloud_db_write *w, cloud_db_then_fn *fn, void *ctx)
 {
     w->thens = mem_grow(w->thens, (w->thens_count + 1) * sizeof(w->thens[0]));
     w->thens[w->thens_count++] = (struct then) { fn, ctx };
+}
+
+struct map_copying {
+    struct cloud_db_map *to;
+    const struct cloud_db_copy *copy;
+};
+
+static bool copy_row(void *ctx, struct bytes key, struct bytes value)
+{
+    struct map_copying *c = ctx;
+    CLEANUP(buf_fini) struct buf to = { 0 };
+    if (c->copy->keep != NULL && !c->copy->keep(c->copy->arg, value))
+        return true;
+    buf_append(&to, c->copy->to_prefix);
+    buf_append(&to, bytes_sub(key, c->copy->from_prefix.len, SIZE_MAX));
+    cloud_db_map_put(c->to, buf_bytes(&to), value);
+    return true;
+}
+
+static void copy_in_maps(struct cloud_db *db, const struct cloud_db_copy *copy)
+{
+    struct map_copying c = { db->maps[copy->to], copy };
+    struct cloud_db_range range = { .table = copy->from, .prefix = copy->from_prefix, .after = copy->after,
+                                    .below = copy->below };
+    cloud_db_map_scan(db->maps[copy->from], &range, copy_row, &c);
 }
 
 static void apply_to_maps(struct cloud_db *db, const struct cloud_db_write *w)
@@ -422,6 +490,12 @@ static void apply_to_maps(struct cloud_db *db, const struct cloud_db_write *w)
         case OP_ERASE_PREFIX:
             cloud_db_map_erase_prefix(m, op_key(op));
             break;
+        case OP_ERASE_RANGE:
+            cloud_db_map_erase_range(m, op_key(op), op_value(op));
+            break;
+        case OP_COPY:
+            copy_in_maps(db, op->copy);
+            break;
         }
     }
 }
@@ -430,6 +504,8 @@ static void lay_over(struct cloud_db *db, struct cloud_db_write *w)
 {
     for (struct op *op = w->first; op != NULL; op = op->next) {
         op->order = db->next_order++;
+        if (op->kind == OP_ERASE_RANGE || op->kind == OP_COPY)
+            continue;    /* cloud_db_get_latest() does not look for them */
         if (op->kind == OP_ERASE_PREFIX) {
             list_push_back(&db->ranges, &op->range);
             continue;

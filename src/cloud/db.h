@@ -38,12 +38,14 @@ enum cloud_db_table {
     CLOUD_DB_TABLES
 };
 
-enum { CLOUD_DB_SCHEMA = 1 };
+/* 2: topics have numbers, and a message's place in its backlog is its time (db_upgrade.h). */
+enum { CLOUD_DB_SCHEMA = 2 };
 
 struct cloud_db;
 
 /* data_dir NULL: memory only. Else the directory is made if it is missing, locked
- * against other processes, and refused if a newer program wrote it (class CONFIG). */
+ * against other processes, brought to this schema if an older program wrote it, and refused if a newer one
+ * did (class CONFIG). */
 struct cloud_db *cloud_db_open(struct loop *l, const char *data_dir, struct err *err);
 /* Runs passes of the loop until everything committed, callbacks included, is done. */
 void cloud_db_settle(struct cloud_db *db);
@@ -80,6 +82,25 @@ struct cloud_db_write *cloud_db_begin(struct cloud_db *db);
 void cloud_db_put(struct cloud_db_write *w, enum cloud_db_table t, struct bytes key, struct bytes value);    /* copies */
 void cloud_db_erase(struct cloud_db_write *w, enum cloud_db_table t, struct bytes key);    /* absent: no effect */
 void cloud_db_erase_prefix(struct cloud_db_write *w, enum cloud_db_table t, struct bytes prefix);
+/* Keys from low on and below high (empty: no bound). */
+void cloud_db_erase_range(struct cloud_db_write *w, enum cloud_db_table t, struct bytes low, struct bytes high);
+
+/*
+ * Rows of one table are put into another, beginning with to_prefix instead of
+ * from_prefix; what stands there under the same key is replaced. Like a range, it
+ * happens in the order of the commits, however many rows there are, and away from
+ * the loop thread.
+ */
+struct cloud_db_copy {
+    enum cloud_db_table from, to;                      /* not the same */
+    struct bytes from_prefix, to_prefix;
+    struct bytes after, below;                         /* keys of `from`, as in struct cloud_db_range */
+    bool (*keep)(struct bytes arg, struct bytes value);    /* NULL: all. Pure: it runs on the writer's thread */
+    struct bytes arg;
+};
+
+void cloud_db_copy(struct cloud_db_write *w, const struct cloud_db_copy *copy);    /* copies what it points to */
+
 /* Any number of callbacks, called in order of adding. */
 void cloud_db_then(struct cloud_db_write *w, cloud_db_then_fn *fn, void *ctx);
 /* Gives the transaction away. With too much waiting for the disk (limits.h) it fails by its callbacks. */
@@ -93,7 +114,8 @@ enum cloud_db_found { CLOUD_DB_ABSENT, CLOUD_DB_FOUND, CLOUD_DB_FAILED /* the di
 /* What is durable. *ret_value is borrowed until the next call of this header, and so no key for one. */
 enum cloud_db_found cloud_db_get(struct cloud_db *db, enum cloud_db_table t, struct bytes key,
                                  struct bytes *ret_value);
-/* The same with committed transactions that are not durable yet laid over it. */
+/* The same with committed transactions that are not durable yet laid over it; but for ranges and copies, so not
+ * for tables that know them. */
 enum cloud_db_found cloud_db_get_latest(struct cloud_db *db, enum cloud_db_table t, struct bytes key,
                                         struct bytes *ret_value);
 
@@ -101,6 +123,7 @@ struct cloud_db_range {
     enum cloud_db_table table;
     struct bytes prefix;    /* only keys that begin so; empty: all */
     struct bytes after;     /* a key within: only those beyond it (before it, when descending); empty: all */
+    struct bytes below;     /* a key: only those before it; empty: no bound. Not with descending */
     bool descending;
     bool keys_only;         /* values arrive empty: large ones are not read from disk */
     size_t max;             /* 0: no bound; give one, and go on later from the last key */

@@ -1,6 +1,7 @@
 #include "cloud/db_disk.h"
 
 #include "base/mem.h"
+#include "cloud/db_upgrade.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -69,7 +70,7 @@ static bool read_pragma(struct cloud_db_disk *d, const char *sql, int64_t *ret_v
     return true;
 }
 
-static bool make_tables(struct cloud_db_disk *d, struct err *err)
+static bool make_tables(struct cloud_db_disk *d, int64_t version, struct err *err)
 {
     TRY(run_sql(d, "BEGIN IMMEDIATE", err));
     for (size_t t = 0; t < CLOUD_DB_TABLES; t++) {
@@ -78,6 +79,8 @@ static bool make_tables(struct cloud_db_disk *d, struct err *err)
                  tables[t].name, tables[t].layout);
         TRY(run_sql(d, sql, err));
     }
+    if (version > 0 && version < CLOUD_DB_SCHEMA)
+        TRY(cloud_db_upgrade(d->sqlite, version, err));
     char sql[100];
     snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", APPLICATION_ID,
              CLOUD_DB_SCHEMA);
@@ -100,7 +103,7 @@ static bool set_up(struct cloud_db_disk *d, const char *data_dir, bool writer, s
         return FAIL(err, CONFIG, "%s/cloud.db has schema %d, written by a newer hl7relay; this one knows schemas up "
                     "to %d: use the newer program or another --data-dir", data_dir, (int) version, CLOUD_DB_SCHEMA);
     TRY(run_sql(d, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384", err));
-    return make_tables(d, err);
+    return make_tables(d, version, err);
 }
 
 struct cloud_db_disk *cloud_db_disk_open(const char *data_dir, bool writer, struct err *err)
@@ -227,17 +230,50 @@ static bool prefix_end(struct bytes prefix, struct buf *out)
     return true;
 }
 
+bool cloud_db_disk_erase_range(struct cloud_db_disk *d, enum cloud_db_table t, struct bytes low, struct bytes high,
+                               struct err *err)
+{
+    sqlite3_stmt *s = statement(d, t, ERASE_RANGE);
+    if (s == NULL || !bind(s, 1, low))
+        return disk_failed(d, "prepare a write", err);
+    if (!(high.len > 0 ? bind(s, 2, high) : sqlite3_bind_null(s, 2) == SQLITE_OK))
+        return disk_failed(d, "prepare a write", err);
+    return run(d, s, err);
+}
+
 bool cloud_db_disk_erase_prefix(struct cloud_db_disk *d, enum cloud_db_table t, struct bytes prefix,
                                 struct err *err)
 {
     CLEANUP(buf_fini) struct buf end = { 0 };
-    bool bounded = prefix_end(prefix, &end);
-    sqlite3_stmt *s = statement(d, t, ERASE_RANGE);
-    if (s == NULL || !bind(s, 1, prefix))
-        return disk_failed(d, "prepare a write", err);
-    if (!(bounded ? bind(s, 2, buf_bytes(&end)) : sqlite3_bind_null(s, 2) == SQLITE_OK))
-        return disk_failed(d, "prepare a write", err);
-    return run(d, s, err);
+    (void) prefix_end(prefix, &end);
+    return cloud_db_disk_erase_range(d, t, prefix, buf_bytes(&end), err);
+}
+
+struct copying {
+    struct cloud_db_disk *disk;
+    const struct cloud_db_copy *copy;
+    struct err *err;
+    bool ok;
+};
+
+static bool copy_row(void *ctx, struct bytes key, struct bytes value)
+{
+    struct copying *c = ctx;
+    CLEANUP(buf_fini) struct buf to = { 0 };
+    if (c->copy->keep != NULL && !c->copy->keep(c->copy->arg, value))
+        return true;
+    buf_append(&to, c->copy->to_prefix);
+    buf_append(&to, bytes_sub(key, c->copy->from_prefix.len, SIZE_MAX));
+    c->ok = cloud_db_disk_put(c->disk, c->copy->to, buf_bytes(&to), value, c->err);
+    return c->ok;
+}
+
+bool cloud_db_disk_copy(struct cloud_db_disk *d, const struct cloud_db_copy *copy, struct err *err)
+{
+    struct copying c = { .disk = d, .copy = copy, .err = err, .ok = true };
+    struct cloud_db_range range = { .table = copy->from, .prefix = copy->from_prefix, .after = copy->after,
+                                    .below = copy->below };
+    return cloud_db_disk_scan(d, &range, copy_row, &c, err) && c.ok;
 }
 
 enum cloud_db_found cloud_db_disk_get(struct cloud_db_disk *d, enum cloud_db_table t, struct bytes key,
@@ -268,6 +304,8 @@ bool cloud_db_disk_scan(struct cloud_db_disk *d, const struct cloud_db_range *ra
     struct bytes low = range->prefix, high = BYTES_LIT(key_end);
     if (prefix_end(range->prefix, &end))
         high = buf_bytes(&end);
+    if (range->below.len > 0 && !range->descending)
+        high = range->below;
     CLEANUP(buf_fini) struct buf beyond = { 0 };
     if (range->after.len > 0 && range->descending) {
         high = range->after;

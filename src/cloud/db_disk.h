@@ -11,7 +11,7 @@
 struct cloud_db_disk;
 
 /* Makes the directory and the tables where they are missing; for the writer only. Refuses a file of another
- * program or of a newer schema. */
+ * program or of a newer schema; upgrades one of an older. */
 struct cloud_db_disk *cloud_db_disk_open(const char *data_dir, bool writer, struct err *err);
 void cloud_db_disk_close(struct cloud_db_disk *d);
 
@@ -22,6 +22,9 @@ bool cloud_db_disk_put(struct cloud_db_disk *d, enum cloud_db_table t, struct by
 bool cloud_db_disk_erase(struct cloud_db_disk *d, enum cloud_db_table t, struct bytes key, struct err *err);
 bool cloud_db_disk_erase_prefix(struct cloud_db_disk *d, enum cloud_db_table t, struct bytes prefix,
                                 struct err *err);
+bool cloud_db_disk_erase_range(struct cloud_db_disk *d, enum cloud_db_table t, struct bytes low, struct bytes high,
+                               struct err *err);
+bool cloud_db_disk_copy(struct cloud_db_disk *d, const struct cloud_db_copy *copy, struct err *err);
 bool cloud_db_disk_commit(struct cloud_db_disk *d, struct err *err);
 void cloud_db_disk_rollback(struct cloud_db_disk *d);
 

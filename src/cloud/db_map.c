@@ -145,6 +145,14 @@ void cloud_db_map_erase_prefix(struct cloud_db_map *m, struct bytes prefix)
         take_out(m, before);
 }
 
+void cloud_db_map_erase_range(struct cloud_db_map *m, struct bytes low, struct bytes high)
+{
+    struct node *before[LEVELS];
+    find_before(m, low, before);
+    while (before[0]->next[0] != NULL && (high.len == 0 || compare(node_key(before[0]->next[0]), high) < 0))
+        take_out(m, before);
+}
+
 bool cloud_db_map_get(const struct cloud_db_map *m, struct bytes key, struct bytes *ret_value)
 {
     struct node *before[LEVELS];
@@ -195,6 +203,8 @@ void cloud_db_map_scan(const struct cloud_db_map *m, const struct cloud_db_range
     struct node *n = scan_first(m, range);
     for (size_t rows = 0; n != NULL && n != m->head; rows++) {
         if (!bytes_starts(node_key(n), range->prefix) || (range->max > 0 && rows == range->max))
+            return;
+        if (range->below.len > 0 && !range->descending && compare(node_key(n), range->below) >= 0)
             return;
         struct bytes value = range->keys_only ? BYTES_LIT("") : bytes_of(n->value, n->value_len);
         if (!fn(ctx, node_key(n), value))

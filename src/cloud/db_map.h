@@ -14,6 +14,7 @@ void cloud_db_map_free(struct cloud_db_map *m);
 void cloud_db_map_put(struct cloud_db_map *m, struct bytes key, struct bytes value);
 void cloud_db_map_erase(struct cloud_db_map *m, struct bytes key);
 void cloud_db_map_erase_prefix(struct cloud_db_map *m, struct bytes prefix);
+void cloud_db_map_erase_range(struct cloud_db_map *m, struct bytes low, struct bytes high);
 /* The value stays where it is until it is put anew or erased. */
 bool cloud_db_map_get(const struct cloud_db_map *m, struct bytes key, struct bytes *ret_value);
 void cloud_db_map_scan(const struct cloud_db_map *m, const struct cloud_db_range *range, cloud_db_row_fn *fn,

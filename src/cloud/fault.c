@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cloud/proto_wire.h"
 
 #include <stdio.h>
 
@@ -182,7 +183,6 @@ struct question {
     enum cloud_fault_op op;
     struct bytes target;
     enum cloud_fault_kind only; /* NONE: all that concern an answer */
-    bool no_targets;
     struct cloud_fault_plan plan;
 };
 
@@ -191,8 +191,6 @@ static bool ask(void *ctx, struct cloud_fault_rule *rule, us_t now)
     struct question *q = ctx;
     bool delivery = rule->kind >= CLOUD_FAULT_DUPLICATE;
     if (q->only != CLOUD_FAULT_NONE ? rule->kind != q->only : delivery)
-        return true;
-    if (q->no_targets && rule->target[0] != '\0')
         return true;
     if (!strikes(rule, q->op, q->target, now))
         return true;
@@ -269,25 +267,28 @@ enum grpc_code cloud_fault_code(uint16_t status)
     }
 }
 
-static enum cloud_fault_op op_of(struct bytes method_path)
+static enum cloud_fault_op op_of(const char *method)
 {
     static const struct {
         const char *method;
         enum cloud_fault_op op;
     } table[] = {
-        { "/Publish", CLOUD_FAULT_ON_PUBLISH },          { "/Pull", CLOUD_FAULT_ON_PULL },
-        { "/StreamingPull", CLOUD_FAULT_ON_STREAM },     { "/Acknowledge", CLOUD_FAULT_ON_ACK },
-        { "/ModifyAckDeadline", CLOUD_FAULT_ON_EXTEND },
+        { "Publish", CLOUD_FAULT_ON_PUBLISH },
+        { "Pull", CLOUD_FAULT_ON_PULL },
+        { "Acknowledge", CLOUD_FAULT_ON_ACK },
+        { "ModifyAckDeadline", CLOUD_FAULT_ON_EXTEND },
     };
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
-        if (bytes_ends(method_path, bytes_str(table[i].method)))
+        if (strcmp(method, table[i].method) == 0)
             return table[i].op;
     return CLOUD_FAULT_ON_MANAGE;
 }
 
-enum grpc_code cloud_fault_rpc(struct cloud_fault *f, struct bytes method_path)
+struct cloud_fault_plan cloud_fault_pubsub(struct cloud_fault *f, const char *method, struct bytes request)
 {
-    struct question q = { .op = op_of(method_path), .only = CLOUD_FAULT_STATUS, .no_targets = true };
-    each_rule(f, ask, &q);
-    return q.plan.kind == CLOUD_FAULT_NONE ? GRPC_OK : cloud_fault_code(q.plan.status);
+    struct bytes target = cloud_wire_find(request, 1);
+    /* Of an update: a message whose field 1 is the name. */
+    if (!bytes_starts(target, BYTES_LIT("projects/")) && cloud_wire_find(target, 1).len > 0)
+        target = cloud_wire_find(target, 1);
+    return cloud_fault_http(f, op_of(method), target);
 }

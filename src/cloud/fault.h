@@ -51,8 +51,8 @@ enum cloud_fault_delivery cloud_fault_delivery(struct cloud_fault *f, struct byt
 bool cloud_fault_ack_lost(struct cloud_fault *f, struct bytes subscription);
 /* True: the stream that is about to get a response ends now with UNAVAILABLE. */
 bool cloud_fault_stream_closed(struct cloud_fault *f, struct bytes subscription);
-/* A unary gRPC call: GRPC_OK, or the code to answer with instead. Targets cannot be told apart here: rules
- * with a target do not match. */
-enum grpc_code cloud_fault_rpc(struct cloud_fault *f, struct bytes method_path);
+/* What shall happen to one unary call of Pub/Sub, over gRPC or REST. The target is what the first field of the
+ * request names (or, of an update, what its resource is called). */
+struct cloud_fault_plan cloud_fault_pubsub(struct cloud_fault *f, const char *method, struct bytes request);
 
 #endif

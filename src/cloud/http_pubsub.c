@@ -1,6 +1,7 @@
 #include "cloud/http_pubsub.h"
 
-#include "cloud/proto_wire.h"
+#include "cloud/details.h"
+#include "cloud/http_reply.h"
 #include "cloud/pubsub.h"
 #include "cloud/transcode.h"
 #include "json/write.h"
@@ -28,89 +29,73 @@ static const struct route_row rows[] = {
 };
 
 static const struct {
+    const char *name;
     cloud_unary_fn *fn;
     const char *to;
     enum cloud_message request, response;
 } methods[METHODS] = {
 #define METHOD(service, name, fn, verb, url, to, request, response) \
-    { fn, to, CLOUD_MESSAGE_##request, CLOUD_MESSAGE_##response },
+    { #name, fn, to, CLOUD_MESSAGE_##request, CLOUD_MESSAGE_##response },
 #define REST_METHOD METHOD
 #include "cloud/pubsub_methods.def"
 };
 
 struct http_unary {
     struct cloud_unary unary;
-    struct net_request *request;    /* NULL: the client has gone */
+    struct cloud_http_reply *reply;
+    struct cloud_fault_plan plan;
     enum method_id method;
 };
 
 /* --- answers --- */
 
-static void reply(struct net_request *r, uint16_t status, struct bytes json)
+static void write_error(struct buf *json, uint16_t status, enum grpc_code code, struct bytes message,
+                        struct bytes details)
 {
-    static const struct net_header headers[] = {
-        { { "content-type", 12 }, { "application/json; charset=UTF-8", 31 } }
-    };
-    net_reply(r, status, headers, ARRAY_LEN(headers), json);
-}
-
-/* details: google.rpc.Status{ details = 3 { type_url = 1; value = 2 } } with one google.rpc.ErrorInfo, or empty */
-static void write_details(struct json_writer *w, struct bytes details)
-{
-    struct bytes any = cloud_wire_find(details, 3), info = cloud_wire_find(any, 2);
-    json_write_array(w, "details");
-    json_write_object(w, NULL);
-    json_write_str(w, "@type", cloud_wire_find(any, 1));
-    json_write_str(w, "reason", cloud_wire_find(info, 1));
-    json_write_str(w, "domain", cloud_wire_find(info, 2));
-    json_write_object(w, "metadata");
-    struct cloud_wire wire = cloud_wire_of(info);
-    struct cloud_wire_field f;
-    while (cloud_wire_next(&wire, &f))
-        if (f.number == 3)
-            json_write_str_key(w, cloud_wire_find(f.octets, 1), cloud_wire_find(f.octets, 2));
-    json_write_end(w);
-    json_write_end(w);
-    json_write_end(w);
-}
-
-static void reply_error(struct net_request *r, enum grpc_code code, struct bytes message, struct bytes details)
-{
-    CLEANUP(buf_fini) struct buf json = { 0 };
-    struct json_writer w = json_write_to(&json);
+    struct json_writer w = json_write_to(json);
     json_write_object(&w, NULL);
     json_write_object(&w, "error");
-    json_write_int(&w, "code", grpc_code_http(code));
+    json_write_int(&w, "code", status);
     json_write_str(&w, "message", message);
     json_write_str(&w, "status", bytes_str(grpc_code_name(code)));
     if (details.len > 0)
-        write_details(&w, details);
+        cloud_details_json(&w, details);
     json_write_end(&w);
     json_write_end(&w);
-    reply(r, grpc_code_http(code), buf_bytes(&json));
 }
 
 static void answer(struct cloud_unary *u, enum grpc_code code, struct bytes message, struct bytes details,
                    struct bytes response)
 {
     struct http_unary *h = CONTAINER_OF(u, struct http_unary, unary);
-    if (h->request != NULL && code == GRPC_OK) {
-        CLEANUP(buf_fini) struct buf json = { 0 };
+    struct buf json = { 0 };
+    uint16_t status = code == GRPC_OK ? 200 : grpc_code_http(code);
+    if (code == GRPC_OK)
         cloud_transcode_write(methods[h->method].response, response, &json);
-        reply(h->request, 200, buf_bytes(&json));
-    } else if (h->request != NULL) {
-        reply_error(h->request, code, message, details);
-    }
+    else
+        write_error(&json, status, code, message, details);
+    cloud_http_reply_send(h->reply, status, &h->plan, &json);
     mem_free(h);
 }
 
 static void on_gone(void *ctx)
 {
     struct http_unary *h = ctx;
-    h->request = NULL;
     h->unary.gone = true;
     if (h->unary.on_gone != NULL)
         h->unary.on_gone(&h->unary);
+}
+
+/* An error before any method was called. */
+static void refuse(struct cloud_http_reply *reply, enum grpc_code code, const char *message)
+{
+    static const struct cloud_fault_plan none = { 0 };
+    CLEANUP(buf_fini) struct buf details = { 0 };
+    struct buf json = { 0 };
+    if (code == GRPC_INVALID_ARGUMENT)
+        cloud_details_write(code, bytes_str(message), BYTES_LIT(""), &details);
+    write_error(&json, grpc_code_http(code), code, bytes_str(message), buf_bytes(&details));
+    cloud_http_reply_send(reply, grpc_code_http(code), &none, &json);
 }
 
 /* --- requests --- */
@@ -148,33 +133,58 @@ static bool read_request(const struct net_request *r, const struct route_hit *hi
     return true;
 }
 
+/* True: a fault strikes before the work, and has been answered. u is gone then. */
+static bool struck(struct http_unary *u)
+{
+    struct buf json = { 0 };
+    uint16_t status = u->plan.status;
+    switch (u->plan.kind) {
+    case CLOUD_FAULT_STATUS:
+        write_error(&json, status, cloud_fault_code(status), BYTES_LIT("A fault on command."), BYTES_LIT(""));
+        break;
+    case CLOUD_FAULT_RESET:
+    case CLOUD_FAULT_DISCONNECT:
+    case CLOUD_FAULT_HTML:
+        break;
+    default:
+        return false;
+    }
+    cloud_http_reply_send(u->reply, status, &u->plan, &json);
+    mem_free(u);
+    return true;
+}
+
 static void handle(void *ctx, struct net_request *r)
 {
     struct cloud_http_pubsub *h = ctx;
+    struct cloud_http_reply *reply = cloud_http_reply_make(h->cloud, r);
     struct route_hit hit;
     switch (route_find(h->router, net_request_method(r), net_request_path(r), &hit)) {
     case ROUTE_FOUND:
         break;
     case ROUTE_MALFORMED:
-        reply_error(r, GRPC_INVALID_ARGUMENT, BYTES_LIT("The path is malformed."), BYTES_LIT(""));
+        refuse(reply, GRPC_INVALID_ARGUMENT, "The path is malformed.");
         return;
     default:
-        reply_error(r, GRPC_NOT_FOUND, BYTES_LIT("Method not found."), BYTES_LIT(""));
+        refuse(reply, GRPC_NOT_FOUND, "Method not found.");
         return;
     }
     CLEANUP(buf_fini) struct buf request = { 0 };
     struct err err = { 0 };
     if (!read_request(r, &hit, &request, &err)) {
-        reply_error(r, GRPC_INVALID_ARGUMENT, bytes_str(err.text), BYTES_LIT(""));
+        refuse(reply, GRPC_INVALID_ARGUMENT, err.text);
         return;
     }
-    static const struct net_request_events events = { .on_gone = on_gone };
     struct http_unary *u = mem_alloc(sizeof(*u));
-    u->request = r;
+    u->reply = reply;
     u->method = (enum method_id) hit.row->id;
     u->unary = (struct cloud_unary) { .cloud = h->cloud, .answer = answer,
                                       .deadline_us = loop_now(h->cloud->loop) + WAIT_S * US_PER_S };
-    net_request_watch(r, &events, u);
+    if (u->method != M_Backlog)    /* how tests look at what their faults did */
+        u->plan = cloud_fault_pubsub(h->cloud->fault, methods[u->method].name, buf_bytes(&request));
+    if (struck(u))
+        return;
+    cloud_http_reply_on_gone(reply, on_gone, u);
     methods[u->method].fn(&u->unary, buf_bytes(&request));
 }
 

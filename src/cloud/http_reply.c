@@ -17,6 +17,8 @@ struct cloud_http_reply {
     struct cloud_fault_plan plan;
     struct buf json;
     bool ready; /* send() was called: only the timer is waited for */
+    void (*gone_fn)(void *ctx);
+    void *gone_ctx;
 };
 
 static void free_reply(struct cloud_http_reply *reply)
@@ -32,6 +34,14 @@ static void on_gone(void *ctx)
     reply->r = NULL;
     if (reply->ready)
         free_reply(reply);
+    else if (reply->gone_fn != NULL)
+        reply->gone_fn(reply->gone_ctx);
+}
+
+void cloud_http_reply_on_gone(struct cloud_http_reply *reply, void (*fn)(void *ctx), void *ctx)
+{
+    reply->gone_fn = fn;
+    reply->gone_ctx = ctx;
 }
 
 struct cloud_http_reply *cloud_http_reply_make(struct cloud *c, struct net_request *r)

@@ -12,6 +12,8 @@
 struct cloud_http_reply;
 
 struct cloud_http_reply *cloud_http_reply_make(struct cloud *c, struct net_request *r);
+/* fn is called when the peer has gone before the answer was sent; then nothing is left to do but to send it. */
+void cloud_http_reply_on_gone(struct cloud_http_reply *reply, void (*fn)(void *ctx), void *ctx);
 /* Once. json is taken. */
 void cloud_http_reply_send(struct cloud_http_reply *reply, uint16_t status,
                            const struct cloud_fault_plan *plan, struct buf *json);

@@ -8,7 +8,7 @@ static bool resource_exists(const struct cloud_unary *u, struct bytes name)
     struct cloud_pubsub *p = u->cloud->pubsub;
     const struct cloud_topic *t = cloud_topic_find(p, name);
     const struct cloud_sub *s = cloud_sub_find(p, name);
-    return (t != NULL && t->durable) || (s != NULL && s->durable);
+    return (t != NULL && t->durable) || (s != NULL && s->durable) || cloud_snapshot_find(p, name) != NULL;
 }
 
 /* False: the call has been refused. */

@@ -41,24 +41,25 @@ static void arrived(void *ctx, const struct err *err)
 }
 
 /* The PubsubMessage as it is kept and delivered. */
-static void finish_message(struct bytes message, uint64_t id, us_t wall_us, struct buf *out)
+static void finish_message(struct bytes message, uint64_t id, struct buf *out)
 {
     char text[24];
     int len = snprintf(text, sizeof(text), "%llu", (unsigned long long) id);
     buf_append(out, message);
     cloud_wire_put_text(out, F_ID, bytes_of(text, (size_t) len));
-    cloud_wire_put_time(out, F_TIME, wall_us / US_PER_MS * US_PER_MS);
+    cloud_wire_put_time(out, F_TIME, (us_t) id / US_PER_MS * US_PER_MS);
 }
 
 uint64_t cloud_publish_into(struct cloud_pubsub *p, struct cloud_topic *t, struct cloud_db_write *w,
                             struct bytes message)
 {
-    uint64_t seq = ++p->last_seq;
+    /* A wall clock that steps back does not take the order along. */
+    uint64_t seq = p->last_seq = MAX(p->last_seq + 1, (uint64_t) loop_wall(p->cloud->loop));
     struct arrival *a = mem_alloc(sizeof(*a) + t->subs.count * sizeof(a->numbers[0]));
     a->pubsub = p;
     a->seq = seq;
     CLEANUP(buf_fini) struct buf kept = { 0 }, key = { 0 };
-    finish_message(message, seq, loop_wall(p->cloud->loop), &kept);
+    finish_message(message, seq, &kept);
     a->size = kept.len;
     struct bytes ordering_key = cloud_wire_find(message, F_ORDERING_KEY);
     a->ordering_key_len = ordering_key.len;
@@ -72,6 +73,11 @@ uint64_t cloud_publish_into(struct cloud_pubsub *p, struct cloud_topic *t, struc
         cloud_backlog_key(s->number, seq, &key);
         cloud_db_put(w, CLOUD_DB_BACKLOG, buf_bytes(&key), buf_bytes(&kept));
         a->numbers[a->count++] = s->number;
+    }
+    if (cloud_topic_is_logged(t)) {
+        buf_clear(&key);
+        cloud_backlog_key(t->number, seq, &key);
+        cloud_db_put(w, CLOUD_DB_TOPIC_LOG, buf_bytes(&key), buf_bytes(&kept));
     }
     if (a->count > 0 && cloud_db_is_durable(p->cloud->db))
         a->body = cloud_body_make(buf_bytes(&kept));

@@ -58,7 +58,12 @@ void cloud_sub_pull(struct cloud_unary *u, struct bytes request)
         return;
     int64_t max = (int32_t) cloud_wire_find_uint(request, 3);
     if (max <= 0) {
-        cloud_unary_fail(u, GRPC_INVALID_ARGUMENT, "No max_messages specified");
+        cloud_unary_fail_about(u, GRPC_INVALID_ARGUMENT, BYTES_LIT("max_messages"), "No max_messages specified");
+        return;
+    }
+    const char *closed = cloud_sub_closed(s);
+    if (closed != NULL) {
+        cloud_unary_fail_about(u, GRPC_FAILED_PRECONDITION, bytes_str(s->name), "%s", closed);
         return;
     }
     struct loop *l = u->cloud->loop;

@@ -86,6 +86,9 @@ void cloud_reset(struct cloud *c, struct bytes project, cloud_db_then_fn *fn, vo
     for (struct cloud_sub *s = c->pubsub->subs; s != NULL; s = s->hh.next)
         if (s->durable)
             erase(r, cloud_sub_delete, s->name);
+    for (struct cloud_snapshot *s = c->pubsub->snapshots; s != NULL; s = s->hh.next)
+        if (s->durable && !s->going)
+            erase(r, cloud_snapshot_delete, s->name);
     erase_stores(r);
     one_less(r);
 }

@@ -1,5 +1,6 @@
 #include "cloud/pubsub.h"
 
+#include "cloud/details.h"
 #include "cloud/fault.h"
 #include "cloud/proto_wire.h"
 #include "grpc/grpc_server.h"
@@ -55,7 +56,11 @@ static void stream_free(struct stream *st)
 
 static void stream_end(struct stream *st, enum grpc_code code, const char *why)
 {
-    grpc_stream_end(st->grpc, code, bytes_str(why), BYTES_LIT(""));
+    CLEANUP(buf_fini) struct buf details = { 0 };
+    struct bytes name = st->begun ? bytes_str(st->consumer.sub->name) : BYTES_LIT("");
+    if (code != GRPC_UNAVAILABLE)    /* the usual end: clients come back at their own pace */
+        cloud_details_write(code, bytes_str(why), code == GRPC_INVALID_ARGUMENT ? BYTES_LIT("") : name, &details);
+    grpc_stream_end(st->grpc, code, bytes_str(why), buf_bytes(&details));
     stream_free(st);
 }
 
@@ -226,6 +231,10 @@ static bool begin(struct stream *st, const struct pull_request *r)
     if (s == NULL || !s->durable) {
         buf_printf(&why, "Subscription does not exist (resource=%.*s)", BYTES_FMT(r->subscription));
         stream_end(st, GRPC_NOT_FOUND, buf_str(&why));
+        return false;
+    }
+    if (cloud_sub_closed(s) != NULL) {
+        stream_end(st, GRPC_FAILED_PRECONDITION, cloud_sub_closed(s));
         return false;
     }
     st->begun = true;

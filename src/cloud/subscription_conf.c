@@ -8,7 +8,7 @@ enum {
     F_NAME = 1, F_TOPIC = 2, F_PUSH = 4, F_ACK_DEADLINE = 5, F_RETAIN_ACKED = 7, F_RETENTION = 8, F_LABELS = 9,
     F_ORDERING = 10, F_EXPIRATION = 11, F_FILTER = 12, F_DEAD_LETTER = 13, F_RETRY = 14, F_DETACHED = 15,
     F_EXACTLY_ONCE = 16, F_TOPIC_RETENTION = 17, F_BIGQUERY = 18, F_STATE = 19, F_STORAGE = 22, F_HUB = 23,
-    F_TRANSFORMS = 25, F_TAGS = 26
+    F_TRANSFORMS = 25, F_BIGTABLE = 27
 };
 
 enum { STATE_ACTIVE = 1 };
@@ -81,6 +81,20 @@ static bool read_expiration(struct bytes policy, struct cloud_sub_conf *conf, st
     return true;
 }
 
+/* PushConfig{ push_endpoint = 1; oidc_token = 3 { service_account_email = 1 } } */
+static bool read_push(struct bytes config, struct cloud_sub_conf *conf, struct err *err)
+{
+    struct bytes endpoint = cloud_wire_find(config, 1), oidc = cloud_wire_find(config, 3);
+    conf->push = endpoint.len > 0;
+    conf->push_config = config;
+    if (conf->push && !bytes_starts(endpoint, BYTES_LIT("https://")) && !bytes_starts(endpoint, BYTES_LIT("http://")))
+        return refuse(err, GRPC_INVALID_ARGUMENT, "Invalid push endpoint given: it must be an URL that begins with "
+                      "https://.");
+    if (oidc.ptr != NULL && cloud_wire_find(oidc, 1).len == 0)
+        return refuse(err, GRPC_INVALID_ARGUMENT, "An oidc_token must name a service_account_email.");
+    return true;
+}
+
 static bool not_yet(struct err *err, const char *field)
 {
     return refuse(err, GRPC_UNIMPLEMENTED, "%s is not offered by the local cloud.", field);
@@ -96,13 +110,16 @@ static bool read_field(const struct cloud_wire_field *f, struct cloud_sub_conf *
         conf->topic = f->octets;
         return true;
     case F_PUSH:
-        return cloud_wire_find(f->octets, 1).len == 0 ? true : not_yet(err, "Delivery by push_config");
+        return read_push(f->octets, conf, err);
     case F_ACK_DEADLINE:
         conf->ack_deadline_us = (us_t) (int32_t) f->value * US_PER_S;
         return true;
     case F_RETAIN_ACKED:
         conf->retain_acked = f->value != 0;
-        return !conf->retain_acked ? true : not_yet(err, "retain_acked_messages (seek)");
+        return true;
+    case F_DETACHED:
+        conf->detached = f->value != 0;
+        return true;
     case F_RETENTION:
         return read_time(f->octets, "message_retention_duration", &conf->retention_us, err);
     case F_ORDERING:
@@ -127,9 +144,11 @@ static bool read_field(const struct cloud_wire_field *f, struct cloud_sub_conf *
         return not_yet(err, "bigquery_config");
     case F_STORAGE:
         return not_yet(err, "cloud_storage_config");
+    case F_BIGTABLE:
+        return not_yet(err, "bigtable_config");
     case F_TRANSFORMS:
         return not_yet(err, "message_transforms");
-    default:    /* labels and tags are kept as given; output-only and unknown fields are nothing to us */
+    default:    /* labels are kept as given; input-only, output-only and unknown fields are nothing to us */
         return true;
     }
 }
@@ -155,6 +174,12 @@ bool cloud_sub_conf_parse(struct bytes proto, struct cloud_sub_conf *ret, struct
                       "(ack_deadline_seconds=%d)", (int) (conf.ack_deadline_us / US_PER_S));
     if (conf.retention_us < 10 * US_PER_MIN || conf.retention_us > 31 * US_PER_DAY)
         return refuse(err, GRPC_INVALID_ARGUMENT, "message_retention_duration must be between 10 minutes and 31 days.");
+    if (conf.push && conf.exactly_once)
+        return refuse(err, GRPC_INVALID_ARGUMENT, "Exactly-once delivery is for subscriptions that are pulled from: "
+                      "enable_exactly_once_delivery and push_config exclude each other.");
+    const char *wrong = cloud_labels_wrong(proto, F_LABELS);
+    if (wrong != NULL)
+        return refuse(err, GRPC_INVALID_ARGUMENT, "%s", wrong);
     *ret = conf;
     return true;
 }
@@ -164,7 +189,7 @@ void cloud_sub_conf_write(const struct cloud_sub_conf *conf, struct bytes given,
     CLEANUP(buf_fini) struct buf part = { 0 };
     cloud_wire_put_text(out, F_NAME, conf->name);
     cloud_wire_put_text(out, F_TOPIC, conf->topic);
-    cloud_wire_put_bytes(out, F_PUSH, BYTES_LIT(""));
+    cloud_wire_put_bytes(out, F_PUSH, conf->push_config);
     cloud_wire_put_uint(out, F_ACK_DEADLINE, (uint64_t) (conf->ack_deadline_us / US_PER_S));
     cloud_wire_put_uint(out, F_RETAIN_ACKED, conf->retain_acked);
     cloud_wire_put_time(out, F_RETENTION, conf->retention_us);
@@ -185,11 +210,12 @@ void cloud_sub_conf_write(const struct cloud_sub_conf *conf, struct bytes given,
         cloud_wire_put_time(&part, 2, conf->retry_max_us);
         cloud_wire_put_bytes(out, F_RETRY, buf_bytes(&part));
     }
+    cloud_wire_put_uint(out, F_DETACHED, conf->detached);
     cloud_wire_put_uint(out, F_EXACTLY_ONCE, conf->exactly_once);
     cloud_wire_put_uint(out, F_STATE, STATE_ACTIVE);
     struct cloud_wire w = cloud_wire_of(given);
     struct cloud_wire_field f;
     while (cloud_wire_next(&w, &f))
-        if (f.number == F_LABELS || f.number == F_TAGS)
+        if (f.number == F_LABELS)
             cloud_wire_put_bytes(out, f.number, f.octets);
 }

@@ -343,6 +343,11 @@ static void write_message(struct json_writer *w, const struct cloud_fields *m, s
             write_field(w, &m->fields[i], message);
 }
 
+void cloud_transcode_members(enum cloud_message m, struct bytes message, struct json_writer *w)
+{
+    write_message(w, cloud_api_fields(m), message);
+}
+
 void cloud_transcode_write(enum cloud_message m, struct bytes message, struct buf *json)
 {
     struct json_writer w = json_write_to(json);

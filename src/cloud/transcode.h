@@ -32,6 +32,9 @@ bool cloud_transcode_read(enum cloud_message m, struct bytes json, struct buf *o
 /* One field from text (a path or query parameter): "topic", "topic.name", "pageSize". False: no such field, or a
  * value that cannot be read. */
 bool cloud_transcode_read_field(enum cloud_message m, const char *field, struct bytes text, struct buf *out);
+/* Its fields, as members of the object that is open. */
+struct json_writer;
+void cloud_transcode_members(enum cloud_message m, struct bytes message, struct json_writer *w);
 void cloud_transcode_write(enum cloud_message m, struct bytes message, struct buf *json);
 
 #endif

@@ -25,6 +25,13 @@ struct cloud_unary {
 /* u is gone after either. */
 void cloud_unary_ok(struct cloud_unary *u, struct bytes response);
 void cloud_unary_fail(struct cloud_unary *u, enum grpc_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/*
+ * The same, with the details that Google's API design guide recommends for the code
+ * (cloud/details.h). about: the field of the request that is wrong (INVALID_ARGUMENT),
+ * or the resource's full name.
+ */
+void cloud_unary_fail_about(struct cloud_unary *u, enum grpc_code code, struct bytes about, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
 /* With google.rpc.Status in details. */
 void cloud_unary_fail_with(struct cloud_unary *u, enum grpc_code code, struct bytes message, struct bytes details);
 /* What a failed transaction is to the caller: UNAVAILABLE, or RESOURCE_EXHAUSTED when too much waits. */

@@ -1,6 +1,7 @@
 #include "unit.h"
 
 #include "cloud/fault.h"
+#include "cloud/proto_wire.h"
 
 #define DST "projects/p/locations/l/datasets/d/hl7V2Stores/dst"
 #define SRC "projects/p/locations/l/datasets/d/hl7V2Stores/src"
@@ -148,17 +149,23 @@ static void pubsub_questions_have_kinds_of_their_own(void **state)
     struct err err = { 0 };
     struct loop *l = loop_make(&err);
     const char *const rules[] = { "stream@s:duplicate:every=2", "ack:ack_lost", "ack:503",
-                                  "any:close:first=1" };
-    struct cloud_fault *f = faults_of(l, 0, rules, 4);
+                                  "any:close:first=1", "manage@s:reset" };
+    struct cloud_fault *f = faults_of(l, 0, rules, 5);
     struct bytes s = BYTES_LIT("projects/p/subscriptions/s");
     assert_int_equal(cloud_fault_delivery(f, s), CLOUD_FAULT_DELIVER);
     assert_int_equal(cloud_fault_delivery(f, s), CLOUD_FAULT_DELIVER_TWICE);
     assert_true(cloud_fault_ack_lost(f, s));
     assert_true(cloud_fault_stream_closed(f, s));
     assert_false(cloud_fault_stream_closed(f, s));
-    assert_int_equal(cloud_fault_rpc(f, BYTES_LIT("/google.pubsub.v1.Subscriber/Acknowledge")),
-                     GRPC_UNAVAILABLE);
-    assert_int_equal(cloud_fault_rpc(f, BYTES_LIT("/google.pubsub.v1.Subscriber/Pull")), GRPC_OK);
+    CLEANUP(buf_fini) struct buf ack = { 0 }, update = { 0 };
+    cloud_wire_put_text(&ack, 1, s);
+    assert_int_equal(cloud_fault_pubsub(f, "Acknowledge", buf_bytes(&ack)).status, 503);
+    assert_int_equal(cloud_fault_pubsub(f, "Pull", buf_bytes(&ack)).kind, CLOUD_FAULT_NONE);
+    /* A target is the name in the request, also within the resource that an update holds. */
+    assert_int_equal(cloud_fault_pubsub(f, "GetTopic", BYTES_LIT("\x0a\x17projects/p/topics/other")).kind,
+                     CLOUD_FAULT_NONE);
+    cloud_wire_put_bytes(&update, 1, buf_bytes(&ack));
+    assert_int_equal(cloud_fault_pubsub(f, "UpdateSubscription", buf_bytes(&update)).kind, CLOUD_FAULT_RESET);
     assert_int_equal(cloud_fault_http(f, CLOUD_FAULT_ON_STREAM, s).kind, CLOUD_FAULT_NONE);
     cloud_fault_free(f);
     loop_free(l);

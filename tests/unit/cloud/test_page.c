@@ -119,7 +119,7 @@ static void foreign_names_and_foreign_pages_are_refused(void **state UNUSED)
 static void faults_are_switched(void **state UNUSED)
 {
     assert_int_equal(ask("POST", "/-/faults", "", "action=add&on=manage&fault=503&target=&keys=first%3D2"), 200);
-    assert_int_equal(ask("GET", "/v1/projects/p/topics", "", ""), 200);    /* REST of Pub/Sub meets no faults of this kind */
+    assert_int_equal(ask("GET", "/v1/projects/p/topics", "", ""), 503);    /* REST as gRPC */
     assert_int_equal(ask("POST", "/-/faults", "", "action=add&on=admin&fault=503&keys=first%3D2"), 200);
     assert_int_equal(ask("GET", DATASETS, "", ""), 503);
     assert_int_equal(ask("GET", "/-/state", "", ""), 200);
