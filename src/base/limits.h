@@ -116,6 +116,7 @@
     LIMIT(LIMIT_CLOUD_IMPORT_FILES, 10000, "files that the pattern of one import may match")          \
     LIMIT(LIMIT_CLOUD_IMPORT_READ, 1 << 20, "bytes of a file that an import reads at a time")         \
     LIMIT(LIMIT_CLOUD_IMPORT_TOLD, 10, "failures of one import that are told one by one")             \
+    LIMIT(LIMIT_CLOUD_ZONE_FILE, 64 << 10, "a file of the time zone database")                        \
     LIMIT(LIMIT_CLOUD_WALK, 256, "messages that an export, import or count handles in one pass of the loop") \
     LIMIT(LIMIT_CLOUD_JOBS, 64, "exports, imports and counts that run at one time; more are told to wait")
 

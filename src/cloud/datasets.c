@@ -1,18 +1,15 @@
 /* Datasets. The operation that makes one is done when it is answered. */
+#include "base/mem.h"
 #include "cloud/iam.h"
 #include "cloud/operations.h"
 #include "cloud/stores.h"
+
+#include <stdio.h>
 
 static void answer_exists(struct cloud_call *call)
 {
     cloud_call_fail(call, GRPC_ALREADY_EXISTS, (struct bytes) { 0 }, "already exists: %.*s",
                     BYTES_FMT(buf_bytes(&call->key)));
-}
-
-static bool is_utc(struct bytes zone)
-{
-    return zone.len == 0 || bytes_eq_str(zone, "UTC") || bytes_eq_str(zone, "Etc/UTC") ||
-           bytes_eq_str(zone, "GMT");
 }
 
 /* Reads a Dataset; only its time zone is anyone's to set. */
@@ -30,10 +27,10 @@ static bool read_dataset(struct bytes body, bool strict, struct buf *zone, struc
         if (json_str_is(&key, "timeZone") || json_str_is(&key, "time_zone")) {
             CLEANUP(buf_fini) struct buf scratch = { 0 };
             TRY(cloud_json_text(&v, "timeZone", &scratch, &text, fault));
-            if (!is_utc(text))
-                return FAIL(&fault->err, UNIMPLEMENTED,
-                            "timeZone: this version of the local cloud knows UTC alone; leave it out");
+            buf_clear(zone);
             buf_append(zone, text);
+        } else if (json_str_is(&key, "encryptionSpec") || json_str_is(&key, "encryption_spec")) {
+            return FAIL(&fault->err, UNIMPLEMENTED, "encryptionSpec: the local cloud keeps no keys; leave it out");
         } else if (!json_str_is(&key, "name") && strict) {
             return cloud_json_unknown(&key, "", fault);
         }
@@ -54,12 +51,46 @@ static void write_dataset(struct json_writer *w, const char *key, struct bytes n
     json_write_end(w);
 }
 
-static void put_dataset(struct cloud_db_write *w, struct bytes name, struct bytes zone)
+void cloud_datasets_zone_of(struct bytes row, struct buf *out)
+{
+    CLEANUP(buf_fini) struct buf scratch = { 0 };
+    struct json_field zone = { .key = "timeZone" };
+    struct cloud_json_fault fault;
+    struct bytes text;
+    if (json_scan_object(row, &zone, 1, &fault.err) && zone.value.kind == JSON_STRING &&
+        cloud_json_text(&zone.value, "timeZone", &scratch, &text, &fault))
+        buf_append(out, text);
+}
+
+/* A time zone that its stores use once it is durable. */
+struct zoning {
+    struct cloud_stores *stores;
+    char *dataset;
+    struct cloud_zone *zone;
+};
+
+static void on_zoned(void *ctx, const struct err *err)
+{
+    struct zoning *z = ctx;
+    if (err == NULL)
+        cloud_stores_set_zone(z->stores, bytes_str(z->dataset), z->zone);
+    else
+        cloud_zone_free(z->zone);
+    mem_free(z->dataset);
+    mem_free(z);
+}
+
+/* Takes the zone, which `named` names. */
+static void put_dataset(struct cloud_call *call, struct cloud_db_write *w, struct bytes name, struct bytes named,
+                        struct cloud_zone *zone)
 {
     CLEANUP(buf_fini) struct buf row = { 0 };
     struct json_writer json = json_write_to(&row);
-    write_dataset(&json, NULL, name, zone, false);
+    struct zoning *z = mem_alloc(sizeof(*z));
+    *z = (struct zoning) { call->c->stores, mem_dup(name), zone };
+    write_dataset(&json, NULL, name, named, false);
     cloud_db_put(w, CLOUD_DB_DATASET, name, buf_bytes(&row));
+    cloud_db_then(w, on_zoned, z);
 }
 
 /* Writes the operation into the answer and into w. */
@@ -72,9 +103,16 @@ static void put_operation(struct cloud_call *call, struct cloud_db_write *w, str
     cloud_operations_put_done(call, w, dataset, "dataset.DatasetService.CreateDataset", buf_bytes(&response));
 }
 
+static bool load_zone(const struct buf *named, struct cloud_zone **ret_zone, struct cloud_json_fault *fault)
+{
+    snprintf(fault->field, sizeof(fault->field), "timeZone");
+    return cloud_zone_load(buf_bytes(named), ret_zone, &fault->err);
+}
+
 void cloud_datasets_create(struct cloud_call *call)
 {
-    CLEANUP(buf_fini) struct buf zone = { 0 };
+    CLEANUP(buf_fini) struct buf named = { 0 };
+    struct cloud_zone *zone = NULL;
     struct bytes id = query_get2(&call->query, "datasetId", "dataset_id"), row;
     struct cloud_json_fault fault = { 0 };
     bool strict = !cloud_stores_facts(call->c->stores)->lenient_json;
@@ -83,7 +121,7 @@ void cloud_datasets_create(struct cloud_call *call)
                         "invalid datasetId: 1 to 256 letters, digits, '_', '-' and '.'");
         return;
     }
-    if (!read_dataset(call->ask->body, strict, &zone, &fault)) {
+    if (!read_dataset(call->ask->body, strict, &named, &fault) || !load_zone(&named, &zone, &fault)) {
         cloud_stores_refuse(call, &fault);
         return;
     }
@@ -92,14 +130,16 @@ void cloud_datasets_create(struct cloud_call *call)
     buf_append(&call->key, id);
     enum cloud_db_found same =
         cloud_db_get_latest(call->c->db, CLOUD_DB_DATASET, buf_bytes(&call->key), &row);
+    if (same != CLOUD_DB_ABSENT)
+        cloud_zone_free(zone);
     if (same == CLOUD_DB_FAILED) {
         cloud_call_fail_disk(call);
     } else if (same == CLOUD_DB_FOUND) {
         cloud_call_after_barrier(call, answer_exists);
     } else {
         struct cloud_db_write *w = cloud_db_begin(call->c->db);
-        put_dataset(w, buf_bytes(&call->key), buf_bytes(&zone));
-        put_operation(call, w, buf_bytes(&call->key), buf_bytes(&zone));
+        put_dataset(call, w, buf_bytes(&call->key), buf_bytes(&named), zone);
+        put_operation(call, w, buf_bytes(&call->key), buf_bytes(&named));
         cloud_call_commit(call, w);
     }
 }
@@ -117,6 +157,40 @@ void cloud_datasets_list(struct cloud_call *call)
     cloud_stores_name(call, 2, &prefix);
     buf_append_str(&prefix, "/datasets/");
     cloud_rows_list(call, CLOUD_DB_DATASET, buf_bytes(&prefix), "datasets", NULL);
+}
+
+/* Messages keep the send time that they were stored with. */
+void cloud_datasets_patch(struct cloud_call *call)
+{
+    CLEANUP(buf_fini) struct buf name = { 0 };
+    CLEANUP(buf_fini) struct buf named = { 0 };
+    struct cloud_zone *zone = NULL;
+    struct bytes mask = bytes_trim(query_get2(&call->query, "updateMask", "update_mask")), row;
+    struct cloud_json_fault fault = { 0 };
+    bool strict = !cloud_stores_facts(call->c->stores)->lenient_json;
+    cloud_stores_name(call, 3, &name);
+    enum cloud_db_found found = cloud_db_get_latest(call->c->db, CLOUD_DB_DATASET, buf_bytes(&name), &row);
+    if (found != CLOUD_DB_FOUND) {
+        if (found == CLOUD_DB_ABSENT)
+            cloud_stores_missing(call, buf_bytes(&name));
+        else
+            cloud_call_fail_disk(call);
+        return;
+    }
+    if (!bytes_eq_str(mask, "timeZone") && !bytes_eq_str(mask, "time_zone")) {
+        cloud_json_bad(&fault, "updateMask", "it is required, and only timeZone of a dataset can be changed");
+        cloud_stores_refuse(call, &fault);
+        return;
+    }
+    if (!read_dataset(call->ask->body, strict, &named, &fault) || !load_zone(&named, &zone, &fault)) {
+        cloud_stores_refuse(call, &fault);
+        return;
+    }
+    struct json_writer json = json_write_to(&call->json);
+    struct cloud_db_write *w = cloud_db_begin(call->c->db);
+    write_dataset(&json, NULL, buf_bytes(&name), buf_bytes(&named), false);
+    put_dataset(call, w, buf_bytes(&name), buf_bytes(&named), zone);
+    cloud_call_commit(call, w);
 }
 
 void cloud_datasets_delete(struct cloud_call *call)

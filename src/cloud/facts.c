@@ -57,7 +57,7 @@ static uint32_t append_ids(struct bytes message, struct bytes terminator, const 
 }
 
 void cloud_facts_append(struct bytes message, struct bytes terminator, const struct hl7_msh *msh,
-                        us_t create_us, struct buf *out)
+                        const struct cloud_zone *zone, us_t create_us, struct buf *out)
 {
     us_t send_us = CLOUD_FACTS_NO_TIME;
     cloud_db_key_u64(out, (uint64_t) create_us);
@@ -68,7 +68,12 @@ void cloud_facts_append(struct bytes message, struct bytes terminator, const str
         append_u32(out, 0);
         return;
     }
-    if (!hl7_dtm_read(bytes_trim(hl7_msh_component(msh, HL7_MSH_TIME, 0)), &send_us))
+    bool has_offset;
+    if (!hl7_dtm_read_local(bytes_trim(hl7_msh_component(msh, HL7_MSH_TIME, 0)), &send_us, &has_offset))
+        send_us = CLOUD_FACTS_NO_TIME;
+    else if (!has_offset)
+        send_us = cloud_zone_to_utc(zone, send_us);
+    if (!hl7_dtm_in_range(send_us))
         send_us = CLOUD_FACTS_NO_TIME;
     cloud_db_key_u64(out, (uint64_t) send_us);
     append_text(out, hl7_msh_component(msh, HL7_MSH_TYPE, 0));

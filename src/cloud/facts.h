@@ -11,6 +11,7 @@
 #define CLOUD_FACTS_H
 
 #include "base/buf.h"
+#include "cloud/time_zone.h"
 #include "hl7/msh.h"
 #include "json/write.h"
 
@@ -21,12 +22,14 @@ struct cloud_facts {
     struct bytes type, facility; /* MSH-9.1, MSH-4.1 */
     struct bytes ids, labels;    /* pairs of texts; cloud_facts_pair() walks them */
     struct bytes before_labels;  /* of the record */
+    const struct cloud_zone *zone; /* whose days send_date compares; not in the record: set by who reads it */
 };
 
-/* Reads the record of a message off its bytes (all of PID-2, PID-3 and PID-4) and appends it without labels.
+/* Reads the record of a message off its bytes (all of PID-2, PID-3 and PID-4) and appends it without labels. zone: of
+ * an MSH-7 without offset.
  * msh NULL: no header, hence no metadata. */
 void cloud_facts_append(struct bytes message, struct bytes terminator, const struct hl7_msh *msh,
-                        us_t create_us, struct buf *out);
+                        const struct cloud_zone *zone, us_t create_us, struct buf *out);
 void cloud_facts_append_labels_count(struct buf *out, uint32_t count);
 void cloud_facts_append_pair(struct buf *out, struct bytes first, struct bytes second);
 

@@ -112,13 +112,25 @@ static bool read_format(struct cloud_call *call, int id)
     return false;
 }
 
+/* Of query and form both, the query first: a next page's token is added there. */
+static bool read_query(const struct cloud_ask *ask, bool form, struct query *ret_query)
+{
+    CLEANUP(buf_fini) struct buf both = { 0 };
+    if (!form)
+        return query_parse(ask->query, ret_query);
+    buf_append(&both, ask->query);
+    buf_append_char(&both, '&');
+    buf_append(&both, ask->body);
+    return query_parse(buf_bytes(&both), ret_query);
+}
+
 void cloud_http_store_serve(struct cloud *c, const struct cloud_ask *ask, cloud_call_done_fn *done, void *ctx)
 {
     struct cloud_call *call = cloud_call_make(c, ask, done, ctx);
     struct bytes method = ask->override.len > 0 ? ask->override : ask->method;
     /* A GET too long for a path comes as POST with its query in a form (Python's client does that). */
     bool form = ask->override.len > 0 && bytes_eq_str(method, "GET") && bytes_eq_str(ask->method, "POST");
-    bool readable = query_parse(form && ask->query.len == 0 ? ask->body : ask->query, &call->query);
+    bool readable = read_query(ask, form, &call->query);
     call->format.compact = cloud_http_format_compact(&call->query);
     if (bytes_eq_str(method, "HEAD"))
         method = BYTES_LIT("GET");

@@ -142,7 +142,7 @@ void cloud_arrival_row(struct cloud *c, const struct cloud_store *store, const s
     /* A message without a header can only be here because the store takes such: it gets the plainest ACK. */
     const struct hl7_msh none = { .seps = HL7_SEPS_USUAL, .field[2] = BYTES_LIT("^~\\&") };
     hl7_ack_accept(a->header ? &a->msh : &none, now_wall_us, uuid, &ack);
-    cloud_facts_append(buf_bytes(&a->bytes), terminator_of(store), a->header ? &a->msh : NULL, now_wall_us,
+    cloud_facts_append(buf_bytes(&a->bytes), terminator_of(store), a->header ? &a->msh : NULL, store->zone, now_wall_us,
                        &facts);
     cloud_facts_append_labels_count(&facts, a->labels_count);
     buf_append(&facts, buf_bytes(&a->labels));

@@ -12,6 +12,7 @@ enum { PLACE_LEN = 8 + SHA256_LEN, CHECK_LEN = 8 }; /* of an index key, after th
  */
 struct page {
     struct cloud_message_filter *filter;
+    const struct cloud_zone *zone;
     size_t wanted, looked_at;
     struct buf places;    /* of the rows on the page, PLACE_LEN each */
     char last[PLACE_LEN]; /* of the last row looked at */
@@ -31,8 +32,12 @@ static bool add_to_page(void *ctx, struct bytes key, struct bytes value)
     }
     page->looked_at++;
     memcpy(page->last, place.ptr, PLACE_LEN);
-    if (page->filter == NULL ||
-        (cloud_facts_read(value, &facts) && cloud_message_filter_match(page->filter, &facts)))
+    bool wanted = page->filter == NULL;
+    if (!wanted && cloud_facts_read(value, &facts)) {
+        facts.zone = page->zone;
+        wanted = cloud_message_filter_match(page->filter, &facts);
+    }
+    if (wanted)
         buf_append(&page->places, place);
     return true;
 }
@@ -165,6 +170,7 @@ void cloud_messages_list(struct cloud_call *call)
         cloud_stores_refuse(call, &fault);
         return;
     }
+    page.zone = store->zone;
     cloud_db_key_u64(&prefix, store->number);
     struct cloud_db_range range = { .table = CLOUD_DB_MESSAGE_INDEX,
                                     .prefix = buf_bytes(&prefix),

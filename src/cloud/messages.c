@@ -173,6 +173,7 @@ static void store_message(struct cloud_call *call, const struct cloud_store *sto
     struct cloud_message_row row;
     cloud_arrival_row(call->c, store, a, &value);
     CHECK(cloud_messages_row(buf_bytes(&value), &row));
+    row.facts.zone = store->zone;
     if (!topics_are_there(call, store, &row.facts))
         return;
     cloud_messages_index_key(store, row.facts.send_us, cloud_arrival_sum(a), &index);

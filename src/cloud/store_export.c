@@ -32,6 +32,7 @@ struct export {
     char *store;
     uint64_t number; /* of the store, so that another one of its name is none */
     us_t from_us, to_us;
+    const struct cloud_zone *zone; /* the store's at this step */
     struct cloud_message_filter *filter;
     enum cloud_view view;
     char *topic;                    /* NULL: into a file */
@@ -148,6 +149,7 @@ static bool take_row(void *ctx, struct bytes key, struct bytes value)
     struct bytes place = bytes_sub(key, 8, key.len);
     if (place.len != PLACE_LEN || !cloud_facts_read(value, &facts))
         return true;
+    facts.zone = x->zone;
     if (facts.send_us >= x->to_us)
         return false;
     if (x->places.len / PLACE_LEN == LIMIT_CLOUD_WALK || x->looked_at++ == LOOKS_MAX) {
@@ -292,7 +294,7 @@ static void step(struct export *x)
             cloud_operations_done(&x->op, "hl7v2.ExportMessagesResponse");
         else
             chore(x, finish_part, after_finish);
-    } else if (walk(x)) {
+    } else if (x->zone = store->zone, walk(x)) {
         if (x->topic != NULL) {
             announce(x, store);
         } else {

@@ -15,7 +15,15 @@ struct cloud_stores {
     char *accept_ids, *notify_project;
     uint64_t deletions;
     struct rnd uuids; /* seeded by the kernel at every start */
+    struct dataset *zones;
     struct cloud_store *buckets[BUCKETS];
+};
+
+/* A dataset that has a time zone other than UTC. */
+struct dataset {
+    struct dataset *next;
+    char *prefix; /* of the names of its stores: "its name/" */
+    struct cloud_zone *zone;
 };
 
 static struct cloud_store **bucket_of(struct cloud_stores *s, struct bytes name)
@@ -51,6 +59,9 @@ void cloud_stores_add(struct cloud_stores *s, struct bytes name, uint64_t number
     store->number = number;
     store->conf = *conf;
     store->accept_all = accepts_all(s, name);
+    for (const struct dataset *d = s->zones; d != NULL; d = d->next)
+        if (bytes_starts(name, bytes_str(d->prefix)))
+            store->zone = d->zone;
     *conf = (struct cloud_store_conf) { 0 };
     store->next = *bucket;
     *bucket = store;
@@ -68,6 +79,46 @@ static bool load_store(void *ctx, struct bytes key, struct bytes value)
     return true;
 }
 
+void cloud_stores_set_zone(struct cloud_stores *s, struct bytes dataset, struct cloud_zone *zone)
+{
+    CLEANUP(buf_fini) struct buf prefix = { 0 };
+    struct dataset **at = &s->zones, *d;
+    buf_append(&prefix, dataset);
+    buf_append_char(&prefix, '/');
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct cloud_store *store = s->buckets[i]; store != NULL; store = store->next)
+            if (bytes_starts(bytes_str(store->name), buf_bytes(&prefix)))
+                store->zone = zone;
+    while (*at != NULL && !bytes_eq_str(buf_bytes(&prefix), (*at)->prefix))
+        at = &(*at)->next;
+    d = *at;
+    if (d != NULL && zone == NULL) {
+        *at = d->next;
+        cloud_zone_free(d->zone);
+        mem_free(d->prefix);
+        mem_free(d);
+    } else if (d != NULL) {
+        cloud_zone_free(d->zone);
+        d->zone = zone;
+    } else if (zone != NULL) {
+        d = mem_alloc(sizeof(*d));
+        *d = (struct dataset) { s->zones, mem_dup(buf_bytes(&prefix)), zone };
+        s->zones = d;
+    }
+}
+
+/* A zone that the machine does not know any more counts as UTC; its dataset goes on naming it. */
+static bool load_zone(void *ctx, struct bytes key, struct bytes value)
+{
+    CLEANUP(buf_fini) struct buf name = { 0 };
+    struct cloud_zone *zone = NULL;
+    struct err err = { 0 };
+    cloud_datasets_zone_of(value, &name);
+    if (cloud_zone_load(buf_bytes(&name), &zone, &err))
+        cloud_stores_set_zone(ctx, key, zone);
+    return true;
+}
+
 struct cloud_stores *cloud_stores_make(struct cloud *c, const struct cloud_conf *conf, struct err *err)
 {
     struct cloud_stores *s = mem_alloc(sizeof(*s));
@@ -77,8 +128,8 @@ struct cloud_stores *cloud_stores_make(struct cloud *c, const struct cloud_conf 
     s->notify_project = conf->notify_project != NULL ? mem_dup(bytes_str(conf->notify_project)) : NULL;
     s->conf.notify_project = s->notify_project;
     rnd_seed(&s->uuids, entropy_u64());
-    struct cloud_db_range all = { .table = CLOUD_DB_STORE };
-    if (!cloud_db_scan(c->db, &all, load_store, s, err)) {
+    struct cloud_db_range datasets = { .table = CLOUD_DB_DATASET }, all = { .table = CLOUD_DB_STORE };
+    if (!cloud_db_scan(c->db, &datasets, load_zone, s, err) || !cloud_db_scan(c->db, &all, load_store, s, err)) {
         cloud_stores_free(s);
         return NULL;
     }
@@ -95,6 +146,13 @@ void cloud_stores_free(struct cloud_stores *s)
             s->buckets[i] = store->next;
             free_store(store);
         }
+    while (s->zones != NULL) {
+        struct dataset *d = s->zones;
+        s->zones = d->next;
+        cloud_zone_free(d->zone);
+        mem_free(d->prefix);
+        mem_free(d);
+    }
     mem_free(s->accept_ids);
     mem_free(s->notify_project);
     mem_free(s);

@@ -13,6 +13,7 @@ struct cloud_store {
     char *name;               /* projects/P/locations/L/datasets/D/hl7V2Stores/S */
     uint64_t number;          /* never given out twice: the key of its messages */
     struct cloud_store_conf conf;
+    const struct cloud_zone *zone; /* of its dataset; NULL: UTC */
     bool accept_all;
     uint64_t going; /* number of the deletion that is on the way to the disk; 0: none */
 };
@@ -33,6 +34,9 @@ struct cloud_store *cloud_stores_find(struct cloud_stores *s, struct bytes name)
 void cloud_stores_add(struct cloud_stores *s, struct bytes name, uint64_t number,
                       struct cloud_store_conf *conf);
 
+/* The time zone of a dataset, for its stores; takes the zone (NULL: UTC). For datasets.c, once it is durable. */
+void cloud_stores_set_zone(struct cloud_stores *s, struct bytes dataset, struct cloud_zone *zone);
+
 /* The name in a call's path: its first `params` parameters joined. Appends. */
 void cloud_stores_name(const struct cloud_call *call, size_t params, struct buf *out);
 /* An id as Google allows it: 1 to 256 letters, digits, _ - and . */
@@ -44,6 +48,9 @@ void cloud_stores_refuse(struct cloud_call *call, const struct cloud_json_fault 
 void cloud_stores_missing(struct cloud_call *call, struct bytes name);
 /* pageSize within 1 and max (0 or none: otherwise); false: negative or no number, and answered. */
 bool cloud_stores_page_size(struct cloud_call *call, size_t otherwise, size_t max, size_t *ret_size) MUST_USE;
+
+/* The time zone that a dataset's row names. Appends. */
+void cloud_datasets_zone_of(struct bytes row, struct buf *out);
 
 /* --- handlers; each ends its call --- */
 
@@ -62,6 +69,7 @@ void cloud_stores_test_policy(struct cloud_call *call);
 void cloud_datasets_create(struct cloud_call *call);
 void cloud_datasets_get(struct cloud_call *call);
 void cloud_datasets_list(struct cloud_call *call);
+void cloud_datasets_patch(struct cloud_call *call);
 void cloud_datasets_delete(struct cloud_call *call);
 void cloud_datasets_get_policy(struct cloud_call *call);
 void cloud_datasets_set_policy(struct cloud_call *call);

@@ -89,6 +89,12 @@ static bool take_offset(struct bytes *b, int *ret_minutes)
 
 bool hl7_dtm_read(struct bytes b, us_t *ret_wall_us)
 {
+    bool has_offset;
+    return hl7_dtm_read_local(b, ret_wall_us, &has_offset);
+}
+
+bool hl7_dtm_read_local(struct bytes b, us_t *ret_wall_us, bool *ret_has_offset)
+{
     struct civil c = { .month = 1, .day = 1 };
     int offset = 0;
     if (!take_number(&b, 4, &c.year) || c.year < 1)
@@ -98,7 +104,8 @@ bool hl7_dtm_read(struct bytes b, us_t *ret_wall_us)
                    take_number(&b, 2, &c.second);
     if (b.len > 0 && b.ptr[0] == '.' && (!seconds || !take_fraction(&b, &c.micro)))
         return false;
-    if (b.len > 0 && (b.ptr[0] == '+' || b.ptr[0] == '-') && !take_offset(&b, &offset))
+    bool has_offset = b.len > 0 && (b.ptr[0] == '+' || b.ptr[0] == '-');
+    if (has_offset && !take_offset(&b, &offset))
         return false;
     if (b.len > 0 || c.month < 1 || c.month > 12 || c.day < 1 || c.day > month_len(c.year, c.month) ||
         c.hour > 23 || c.minute > 59 || c.second > 59)
@@ -108,6 +115,7 @@ bool hl7_dtm_read(struct bytes b, us_t *ret_wall_us)
     if (!hl7_dtm_in_range(wall_us))
         return false;
     *ret_wall_us = wall_us;
+    *ret_has_offset = has_offset;
     return true;
 }
 

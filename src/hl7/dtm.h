@@ -14,6 +14,8 @@ enum {
 
 /* False: no time stamp, or one outside the years 0001 to 9999 once its offset is undone. */
 bool hl7_dtm_read(struct bytes b, us_t *ret_wall_us);
+/* The same, and whether it has an offset: without one the clock is a local one, read as if it were UTC's. */
+bool hl7_dtm_read_local(struct bytes b, us_t *ret_wall_us, bool *ret_has_offset);
 /* Within those years, which is what the two below can write: CHECKed. */
 bool hl7_dtm_in_range(us_t wall_us);
 void hl7_dtm_write(us_t wall_us, char out[HL7_DTM_LEN]);

@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct bytes text = fuzz_bytes(data, len);
     struct bytes message = BYTES_LIT("MSH|^~\\&|A|EAST|C|D|20260101||ADT^A01|1|P|2.5\rPID|1||7^^^H^MR\r");
     CHECK(hl7_msh_read(message, HL7_CR, &msh));
-    cloud_facts_append(message, HL7_CR, &msh, 0, &record);
+    cloud_facts_append(message, HL7_CR, &msh, NULL, 0, &record);
     cloud_facts_append_labels_count(&record, 1);
     cloud_facts_append_pair(&record, BYTES_LIT("k"), BYTES_LIT("v"));
     CHECK(cloud_facts_read(buf_bytes(&record), &facts));

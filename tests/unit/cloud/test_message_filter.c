@@ -12,7 +12,7 @@ static int make_facts(void **state)
     struct bytes m = BYTES_LIT("MSH|^~\\&|A|EAST WING^2|C|D|20260131235959+0100||ADT^A01|1|P|2.5\r"
                                "PID|1|00|123456^^^H^MRN~99||\r");
     assert_true(hl7_msh_read(m, HL7_CR, &msh));
-    cloud_facts_append(m, HL7_CR, &msh, 0, &record);
+    cloud_facts_append(m, HL7_CR, &msh, NULL, 0, &record);
     cloud_facts_append_labels_count(&record, 2);
     cloud_facts_append_pair(&record, BYTES_LIT("priority"), BYTES_LIT("high"));
     cloud_facts_append_pair(&record, BYTES_LIT("x"), BYTES_LIT(""));

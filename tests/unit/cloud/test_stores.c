@@ -20,7 +20,7 @@ static void a_dataset_is_made_by_an_operation_that_is_done(void **state)
     assert_int_equal(rig.status, 409);
     assert_json_has(&rig, "ALREADY_EXISTS");
     stores_rig_ask_str(&rig, "POST", "projects/p/locations/l/datasets?datasetId=f",
-                       "{\"timeZone\":\"Asia/Tokyo\"}");
+                       "{\"encryptionSpec\":{}}");
     assert_int_equal(rig.status, 501);
     stores_rig_ask_str(&rig, "POST", "projects/p/locations/l/datasets?datasetId=a%20b", "{}");
     assert_int_equal(rig.status, 400);
