@@ -29,26 +29,30 @@ static bool is_set(const char *s)
     return s != NULL && s[0] != '\0';
 }
 
-/* What a credentials file says that it is. */
-static bool kind_of_file(const char *path, enum auth_kind *ret_kind, struct err *err)
+/* What a credentials file says that it is; ret_base: of the credentials within it, AUTH_KINDS: none. */
+static bool kind_of_file(const char *path, enum auth_kind *ret_kind, enum auth_kind *ret_base, struct err *err)
 {
-    static const char *const later[] = { "external_account", "external_account_authorized_user",
-                                         "impersonated_service_account", "gdch_service_account" };
-    CLEANUP(buf_fini) struct buf text = { 0 };
-    TRY(auth_source_read_file(path, true, &text, err));
-    CLEANUP(json_doc_free_ptr) struct json_doc *doc = json_doc_parse(buf_bytes(&text), err);
-    if (doc == NULL) {
-        err->class = ERR_CONFIG;
-        return err_wrap(err, "%s", path);
-    }
-    const char *type = json_doc_str(json_doc_get(json_doc_root(doc), "type"), "");
+    static const char *const later[] = { "external_account", "external_account_authorized_user", "gdch_service_account" };
+    CLEANUP(json_doc_free_ptr) struct json_doc *doc = NULL;
+    TRY(auth_source_read_doc(path, &doc, err));
+    const struct json_node *root = json_doc_root(doc), *inner = json_doc_get(root, "source_credentials");
+    const char *type = json_doc_str(json_doc_get(root, "type"), "");
+    const char *inner_type = json_doc_str(json_doc_get(inner, "type"), "");
     for (size_t i = 0; i < ARRAY_LEN(later); i++)
         if (strcmp(type, later[i]) == 0)
             return FAIL(err, CONFIG, "%s: credentials of type %s: not in this version", path, later[i]);
+    *ret_base = AUTH_KINDS;
     if (strcmp(type, "service_account") == 0)
         *ret_kind = AUTH_SERVICE_ACCOUNT;
     else if (strcmp(type, "authorized_user") == 0)
         *ret_kind = AUTH_AUTHORIZED_USER;
+    else if (strcmp(type, "impersonated_service_account") == 0 && strcmp(inner_type, "service_account") == 0)
+        *ret_kind = AUTH_IMPERSONATED, *ret_base = AUTH_SERVICE_ACCOUNT;
+    else if (strcmp(type, "impersonated_service_account") == 0 && strcmp(inner_type, "authorized_user") == 0)
+        *ret_kind = AUTH_IMPERSONATED, *ret_base = AUTH_AUTHORIZED_USER;
+    else if (strcmp(type, "impersonated_service_account") == 0)
+        return FAIL(err, CONFIG, "%s: \"source_credentials\" of another type than service_account or authorized_user: not in this version",
+                    path);
     else
         return FAIL(err, CONFIG, "%s: no credentials file that is known (its \"type\")", path);
     return true;
@@ -71,7 +75,7 @@ static bool find_file(const struct auth_env *env, struct auth_found *f, bool *re
         buf_append_str(&f->path, env->credentials);
     else if (!well_known(env, &f->path))
         *ret_found = false;
-    return !*ret_found || kind_of_file(buf_str(&f->path), &f->conf.kind, err);
+    return !*ret_found || kind_of_file(buf_str(&f->path), &f->conf.kind, &f->base, err);
 }
 
 static bool find_by_mode(const struct auth_env *env, struct bytes mode, struct auth_found *f, struct err *err)
@@ -107,11 +111,11 @@ static bool find_by_mode(const struct auth_env *env, struct bytes mode, struct a
 bool auth_adc_find(const struct auth_env *env, const char *mode, unsigned allow, struct auth_found *ret_found,
                    struct err *err)
 {
-    struct auth_found f = { 0 };
+    struct auth_found f = { .base = AUTH_KINDS };
     bool ok = find_by_mode(env, bytes_str(mode), &f, err);
-    if (ok && allow != 0 && (allow & 1u << f.conf.kind) == 0)
+    if (ok && allow != 0 && ((allow & 1u << f.conf.kind) == 0 || (f.base < AUTH_KINDS && (allow & 1u << f.base) == 0)))
         ok = FAIL(err, CONFIG, "the credentials found are of type %s, which auth.allow_types does not allow",
-                  auth_kind_name(f.conf.kind));
+                  auth_kind_name((allow & 1u << f.conf.kind) == 0 ? f.conf.kind : f.base));
     if (!ok) {
         auth_found_fini(&f);
         return false;

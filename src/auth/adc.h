@@ -22,6 +22,7 @@ struct auth_env auth_env_read(void);
 /* What was found; its strings are in `path`, which the caller ends with buf_fini. */
 struct auth_found {
     struct auth_conf conf;
+    enum auth_kind base;    /* AUTH_IMPERSONATED: kind of the credentials that ask; else AUTH_KINDS */
     struct buf path;
 };
 

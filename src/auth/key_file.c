@@ -1,6 +1,7 @@
 /* Files that hold credentials. */
 #include "auth/source.h"
 #include "base/limits.h"
+#include "json/doc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,6 +39,26 @@ bool auth_source_read_file(const char *path, bool secret, struct buf *out, struc
     bool ok = read_all(fd, path, secret, out, err);
     close(fd);
     return ok;
+}
+
+bool auth_source_read_doc(const char *path, struct json_doc **ret_doc, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf text = { 0 };
+    TRY(auth_source_read_file(path, true, &text, err));
+    *ret_doc = json_doc_parse(buf_bytes(&text), err);
+    if (*ret_doc != NULL)
+        return true;
+    err->class = ERR_CONFIG;
+    return err_wrap(err, "%s", path);
+}
+
+bool auth_source_take(const struct json_node *root, const char *key, bool needed, struct buf *out, const char *path, struct err *err)
+{
+    const char *text = json_doc_str(json_doc_get(root, key), "");
+    if (needed && text[0] == '\0')
+        return FAIL(err, CONFIG, "%s: \"%s\" is missing", path, key);
+    buf_append_str(out, text);
+    return true;
 }
 
 void auth_source_fetch_file(struct auth_source *a)

@@ -3,43 +3,18 @@
 #include "auth/source.h"
 #include "json/doc.h"
 
-static bool get(const struct json_node *root, const char *key, bool needed, struct buf *out, const char *path,
-                struct err *err)
+bool auth_source_load_service_account(struct auth_source *a, const struct json_node *root, struct err *err)
 {
-    const char *text = json_doc_str(json_doc_get(root, key), "");
-    if (needed && text[0] == '\0')
-        return FAIL(err, CONFIG, "%s: \"%s\" is missing", path, key);
-    buf_append_str(out, text);
-    return true;
-}
-
-static bool read_key(struct auth_source *a, const struct json_node *root, const char *path, struct err *err)
-{
+    const char *path = buf_str(&a->path);
     const char *universe = json_doc_str(json_doc_get(root, "universe_domain"), "googleapis.com");
     if (strcmp(universe, "googleapis.com") != 0)
         return FAIL(err, CONFIG, "%s: universe_domain other than googleapis.com: not in this version", path);
-    TRY(get(root, "client_email", true, &a->email, path, err));
-    TRY(get(root, "private_key_id", false, &a->key_id, path, err));
+    TRY(auth_source_take(root, "client_email", true, &a->email, path, err));
+    TRY(auth_source_take(root, "private_key_id", false, &a->key_id, path, err));
     if (a->quota_project.len == 0)
-        TRY(get(root, "quota_project_id", false, &a->quota_project, path, err));
+        TRY(auth_source_take(root, "quota_project_id", false, &a->quota_project, path, err));
     a->key = jwt_key_parse(bytes_str(json_doc_str(json_doc_get(root, "private_key"), "")), err);
     return a->key != NULL || err_wrap(err, "%s", path);
-}
-
-bool auth_source_load_service_account(struct auth_source *a, struct err *err)
-{
-    CLEANUP(buf_fini) struct buf text = { 0 };
-    const char *path = buf_str(&a->path);
-    TRY(auth_source_read_file(path, true, &text, err));
-    CLEANUP(json_doc_free_ptr) struct json_doc *doc = json_doc_parse(buf_bytes(&text), err);
-    if (doc == NULL) {
-        err->class = ERR_CONFIG;
-        return err_wrap(err, "%s", path);
-    }
-    const struct json_node *root = json_doc_root(doc);
-    if (strcmp(json_doc_str(json_doc_get(root, "type"), ""), "service_account") != 0)
-        return FAIL(err, CONFIG, "%s: not the key file of a service account", path);
-    return read_key(a, root, path, err);
 }
 
 enum { JWT_LIFE_S = 3600 };    /* the longest that is accepted */

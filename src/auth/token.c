@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "json/doc.h"
 #include "net/header.h"
 
 #include <openssl/crypto.h>
@@ -16,7 +17,7 @@
 static const char *const names[AUTH_KINDS] = {
     [AUTH_NONE] = "none", [AUTH_TOKEN_FILE] = "token_file", [AUTH_TOKEN_COMMAND] = "token_command",
     [AUTH_SERVICE_ACCOUNT] = "service_account", [AUTH_METADATA] = "metadata",
-    [AUTH_AUTHORIZED_USER] = "authorized_user",
+    [AUTH_AUTHORIZED_USER] = "authorized_user", [AUTH_IMPERSONATED] = "impersonated_service_account",
 };
 
 static void nothing_to_fetch(struct auth_source *a);
@@ -28,6 +29,7 @@ static void (*const fetch[AUTH_KINDS])(struct auth_source *a) = {
     [AUTH_SERVICE_ACCOUNT] = auth_source_fetch_service_account,
     [AUTH_METADATA] = auth_source_fetch_metadata,
     [AUTH_AUTHORIZED_USER] = auth_source_fetch_authorized_user,
+    [AUTH_IMPERSONATED] = auth_source_fetch_impersonated,
 };
 
 const char *auth_kind_name(enum auth_kind k)
@@ -92,7 +94,7 @@ static void on_timer(struct loop_timer *t)
     begin(CONTAINER_OF(t, struct auth_source, timer));
 }
 
-static void wipe(struct buf *b)
+void auth_source_wipe(struct buf *b)
 {
     if (b->ptr != NULL)
         OPENSSL_cleanse(b->ptr, b->cap);
@@ -114,7 +116,7 @@ void auth_source_got(struct auth_source *a, struct bytes token, int64_t life_s, 
     a->refreshing = false;
     a->ends_us = now + MIN(life_s, (int64_t) 86400) * US_PER_S;
     if (!same) {
-        wipe(&a->bearer);
+        auth_source_wipe(&a->bearer);
         buf_append(&a->bearer, token);
         a->gen++;
     }
@@ -185,28 +187,49 @@ static void set(struct buf *b, const char *text, const char *otherwise)
     buf_append_str(b, text != NULL && text[0] != '\0' ? text : otherwise);
 }
 
-static bool load(struct auth_source *a, struct err *err)
+static struct auth_source *make(struct loop *l, struct http_cold *cold, const struct auth_conf *conf, const struct json_node *root,
+                                struct err *err);
+
+static bool load_doc(struct auth_source *a, const struct auth_conf *conf, const struct json_node *root, struct err *err)
 {
+    const char *type = json_doc_str(json_doc_get(root, "type"), "");
+    if (strcmp(type, auth_kind_name(a->kind)) != 0)
+        return FAIL(err, CONFIG, "%s: not credentials of type %s", buf_str(&a->path), auth_kind_name(a->kind));
+    if (a->kind == AUTH_SERVICE_ACCOUNT)
+        return auth_source_load_service_account(a, root, err);
+    if (a->kind == AUTH_AUTHORIZED_USER)
+        return auth_source_load_authorized_user(a, root, err);
+    struct auth_conf own = *conf;
+    const struct json_node *inner = json_doc_get(root, "source_credentials");
+    bool is_key = strcmp(json_doc_str(json_doc_get(inner, "type"), ""), "service_account") == 0;
+    own.kind = is_key ? AUTH_SERVICE_ACCOUNT : AUTH_AUTHORIZED_USER;
+    a->base = make(a->loop, a->cold, &own, inner, err);
+    return a->base != NULL && auth_source_load_impersonated(a, root, err);
+}
+
+static bool load(struct auth_source *a, const struct auth_conf *conf, const struct json_node *root, struct err *err)
+{
+    CLEANUP(json_doc_free_ptr) struct json_doc *doc = NULL;
     if (!is_url_allowed(buf_bytes(&a->token_url)))
         return FAIL(err, CONFIG, "the token server must be an https:// address");
     if (!is_host_allowed(buf_bytes(&a->metadata_host)))
         return FAIL(err, CONFIG, "the metadata server (GCE_METADATA_HOST) must be host or host:port");
-    if (a->kind == AUTH_SERVICE_ACCOUNT)
-        return auth_source_load_service_account(a, err);
-    if (a->kind == AUTH_AUTHORIZED_USER)
-        return auth_source_load_authorized_user(a, err);
+    if (a->kind == AUTH_SERVICE_ACCOUNT || a->kind == AUTH_AUTHORIZED_USER || a->kind == AUTH_IMPERSONATED) {
+        if (root == NULL && !auth_source_read_doc(buf_str(&a->path), &doc, err))
+            return false;
+        return load_doc(a, conf, root != NULL ? root : json_doc_root(doc), err);
+    }
     if ((a->kind == AUTH_TOKEN_FILE || a->kind == AUTH_TOKEN_COMMAND) && a->path.len == 0)
         return FAIL(err, CONFIG, "%s: the path is missing", auth_kind_name(a->kind));
     return true;
 }
 
-struct auth_source *auth_source_make(struct loop *l, struct http_cold *cold, const struct auth_conf *conf,
-                                     struct err *err)
+static struct auth_source *begin_source(struct loop *l, struct http_cold *cold, const struct auth_conf *conf, enum auth_kind kind)
 {
     struct auth_source *a = mem_alloc(sizeof(*a));
     a->loop = l;
     a->cold = cold;
-    a->kind = conf->kind;
+    a->kind = kind;
     a->exchange = conf->exchange;
     a->timer.fn = on_timer;
     a->task.fn = tell;
@@ -217,11 +240,38 @@ struct auth_source *auth_source_make(struct loop *l, struct http_cold *cold, con
     set(&a->token_url, conf->token_url, DEFAULT_TOKEN_URL);
     set(&a->metadata_host, conf->metadata_host, DEFAULT_METADATA);
     set(&a->quota_project, conf->quota_project, "");
-    if (!load(a, err)) {
-        auth_source_free(a);
-        return NULL;
-    }
     return a;
+}
+
+static struct auth_source *make(struct loop *l, struct http_cold *cold, const struct auth_conf *conf, const struct json_node *root,
+                                struct err *err)
+{
+    struct auth_source *a = begin_source(l, cold, conf, conf->kind);
+    bool ok = load(a, conf, root, err);
+    if (a->base != NULL)
+        auth_source_watch_base(a);
+    if (ok)
+        return a;
+    auth_source_free(a);
+    return NULL;
+}
+
+struct auth_source *auth_source_make(struct loop *l, struct http_cold *cold, const struct auth_conf *conf, struct err *err)
+{
+    if (conf->impersonate == NULL || conf->impersonate[0] == '\0' || conf->kind == AUTH_NONE)
+        return make(l, cold, conf, NULL, err);
+    struct auth_source *base = make(l, cold, conf, NULL, err);
+    if (base == NULL)
+        return NULL;
+    struct auth_source *a = begin_source(l, cold, conf, AUTH_IMPERSONATED);
+    a->base = base;
+    auth_source_watch_base(a);
+    if (a->quota_project.len == 0)
+        buf_append(&a->quota_project, buf_bytes(&base->quota_project));
+    if (auth_source_impersonate(a, bytes_of(NULL, 0), bytes_str(conf->impersonate), err))
+        return a;
+    auth_source_free(a);
+    return NULL;
 }
 
 void auth_source_free(struct auth_source *a)
@@ -232,15 +282,18 @@ void auth_source_free(struct auth_source *a)
     if (a->call != NULL)
         http_cold_cancel(a->call);
     auth_source_stop_command(a);
+    if (a->base != NULL)
+        auth_unwatch(a->base, &a->base_watcher);
+    auth_source_free(a->base);
     loop_timer_stop(a->loop, &a->timer);
     loop_task_cancel(a->loop, &a->task);
     EVP_PKEY_free(a->key);
     struct buf *const all[] = {
         &a->path, &a->scope, &a->audience, &a->token_url, &a->metadata_host, &a->quota_project, &a->email,
-        &a->key_id, &a->client_id, &a->client_secret, &a->refresh_token, &a->bearer,
+        &a->key_id, &a->client_id, &a->client_secret, &a->refresh_token, &a->bearer, &a->iam_url, &a->delegates,
     };
     for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        wipe(all[i]);
+        auth_source_wipe(all[i]);
     mem_free(a);
 }
 

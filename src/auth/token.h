@@ -27,6 +27,7 @@ enum auth_kind {
     AUTH_SERVICE_ACCOUNT,    /* key file: self-signed JWT (AIP-4111), or exchanged at the token server */
     AUTH_METADATA,           /* metadata server */
     AUTH_AUTHORIZED_USER,    /* gcloud auth application-default login */
+    AUTH_IMPERSONATED,       /* another service account, by iamcredentials, with the credentials in the file */
     AUTH_KINDS
 };
 
@@ -44,6 +45,8 @@ struct auth_conf {
     bool exchange;
     const char *token_url;        /* NULL: https://oauth2.googleapis.com/token. http:// for loopback only */
     const char *metadata_host;    /* "host[:port]"; NULL: metadata.google.internal */
+    /* e-mail of a service account to act as, with the credentials above as our own; NULL or "": as ourselves */
+    const char *impersonate;
     const char *quota_project;    /* overrides the file's quota_project_id; NULL: the file's */
 };
 

@@ -200,7 +200,7 @@ static void check_auth(struct conf_work *w, struct config *c)
         conf_fault_at(w, CONF_CREDENTIALS, OPT_auth_mode, takes ? "auth.mode: %s wants an absolute path after the colon" :
                       "auth.mode: %s takes nothing after it", conf_own(c, word));
     }
-    static const char types[] = "service_account|authorized_user|metadata|external_account|token_file|token_command";
+    static const char types[] = "service_account|authorized_user|metadata|external_account|impersonated_service_account|token_file|token_command";
     for (size_t i = 0; i < c->auth_allow_types.count; i++) {
         struct bytes type = bytes_str(c->auth_allow_types.at[i]);
         known = false;

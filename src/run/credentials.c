@@ -19,6 +19,8 @@ bool run_credentials_find(const struct config *c, struct auth_found *ret_found, 
         return false;
     if (c->auth_quota_project[0] != '\0')
         found.conf.quota_project = c->auth_quota_project;
+    if (c->auth_impersonate[0] != '\0')
+        found.conf.impersonate = c->auth_impersonate;
     *ret_found = found;
     return true;
 }

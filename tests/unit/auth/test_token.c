@@ -314,6 +314,132 @@ static void a_user_brings_a_refresh_token(void **state)
     assert_bytes_equal(auth_token_now(source).bearer, "u");
 }
 
+#define IAM(email) "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/" email ":generateAccessToken"
+
+static void it_acts_as_another_account(void **state)
+{
+    struct auth_conf conf = { .kind = AUTH_METADATA, .impersonate = "relay@p.iam.gserviceaccount.com" };
+    (void) state;
+    make_source(&conf);
+    assert_string_equal(auth_source_account(source), "relay@p.iam.gserviceaccount.com");
+    auth_refresh(source, 0);
+    assert_non_null(strstr(fake_cold.url, "/computeMetadata/"));
+    fake_cold_reply(200, "Google", "{\"access_token\":\"own\",\"expires_in\":3599}");
+    fake_pass(loop, 0);
+    assert_string_equal(fake_cold.url, IAM("relay@p.iam.gserviceaccount.com"));
+    assert_string_equal(fake_cold.header, "Authorization: Bearer own");
+    assert_string_equal(buf_str(&fake_cold.body), "{\"scope\":[\"https://www.googleapis.com/auth/cloud-platform\"],\"lifetime\":\"3600s\"}");
+    assert_int_equal(heard, 0);
+    /* 1700000000 is 2023-11-14T22:13:20Z; the clock of the test stands at 1,000 s and more */
+    fake_cold_reply(200, "", "{\"accessToken\":\"theirs\",\"expireTime\":\"2023-11-14T23:30:00Z\"}");
+    fake_pass(loop, 0);
+    assert_int_equal(heard_err.class, ERR_OK);
+    assert_bytes_equal(auth_token_now(source).bearer, "theirs");
+    assert_true(auth_token_now(source).ends_us > fake_now && auth_token_now(source).ends_us <= fake_now + 4600 * US_PER_S);
+    /* refused by the far side: a new one, with our own as it is */
+    unsigned before = fake_colds;
+    auth_refresh(source, 1);
+    assert_int_equal(fake_colds, before + 1);
+    assert_string_equal(fake_cold.url, IAM("relay@p.iam.gserviceaccount.com"));
+    fake_cold_reply(401, "", "SECRET");
+    fake_pass(loop, 0);
+    assert_int_equal(heard_err.class, ERR_UNAUTHENTICATED);
+    assert_null(strstr(heard_err.text, "SECRET"));
+    /* our own was not accepted: asked anew, and then it goes on */
+    auth_refresh(source, 1);
+    assert_non_null(strstr(fake_cold.url, "/computeMetadata/"));
+    fake_cold_reply(200, "Google", "{\"access_token\":\"own2\",\"expires_in\":3599}");
+    fake_pass(loop, 0);
+    assert_string_equal(fake_cold.header, "Authorization: Bearer own2");
+    fake_cold_reply(200, "", "{\"accessToken\":\"theirs2\",\"expireTime\":\"2023-11-14T23:30:00Z\"}");
+    assert_bytes_equal(auth_token_now(source).bearer, "theirs2");
+    /* no token of our own: said as it is */
+    auth_refresh(source, 2);
+    fake_cold_reply(401, "", "");
+    auth_refresh(source, 2);
+    fake_cold_fails(ERR_TIMEOUT);
+    fake_pass(loop, 0);
+    assert_int_equal(heard_err.class, ERR_TIMEOUT);
+}
+
+static void a_file_may_name_whom_to_act_as(void **state)
+{
+    CLEANUP(buf_fini) struct buf text = { 0 };
+    struct auth_conf conf = { .kind = AUTH_IMPERSONATED };
+    (void) state;
+    buf_printf(&text, "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\"" IAM("a@b.iam.gserviceaccount.com")
+               "\",\"delegates\":[\"projects/-/serviceAccounts/c@d.iam.gserviceaccount.com\"],\"source_credentials\":"
+               "{\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"s\",\"refresh_token\":\"r\"}}");
+    conf.path = write_file("user.json", buf_str(&text), 0600);
+    make_source(&conf);
+    assert_int_equal(auth_source_kind(source), AUTH_IMPERSONATED);
+    auth_refresh(source, 0);
+    assert_string_equal(buf_str(&fake_cold.body), "grant_type=refresh_token&client_id=i&client_secret=s&refresh_token=r");
+    fake_cold_reply(200, "", "{\"access_token\":\"u\",\"expires_in\":3599}");
+    fake_pass(loop, 0);
+    assert_string_equal(fake_cold.url, IAM("a@b.iam.gserviceaccount.com"));
+    assert_string_equal(buf_str(&fake_cold.body), "{\"delegates\":[\"projects/-/serviceAccounts/c@d.iam.gserviceaccount.com\"],"
+                        "\"scope\":[\"https://www.googleapis.com/auth/cloud-platform\"],\"lifetime\":\"3600s\"}");
+    static const struct {
+        uint16_t status;
+        const char *body;
+        enum err_class class;
+    } rows[] = {
+        { 403, "SECRET", ERR_FORBIDDEN }, { 404, "SECRET", ERR_FORBIDDEN }, { 429, "", ERR_THROTTLED }, { 503, "", ERR_TRANSIENT },
+        { 302, "", ERR_REDIRECTED }, { 400, "SECRET", ERR_NOT_API }, { 200, "{}", ERR_BAD_REPLY }, { 200, "<html>", ERR_BAD_REPLY },
+        { 200, "{\"accessToken\":\"t\",\"expireTime\":\"soon\"}", ERR_BAD_REPLY },
+        { 200, "{\"accessToken\":\"t\",\"expireTime\":\"2020-01-01T00:00:00Z\"}", ERR_BAD_REPLY },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        fake_cold_reply(rows[i].status, "", rows[i].body);
+        fake_pass(loop, 0);
+        if (heard_err.class != rows[i].class)
+            fail_msg("row %zu: %s", i, err_name(heard_err.class));
+        assert_null(strstr(heard_err.text, "SECRET"));
+        auth_refresh(source, 0);
+    }
+}
+
+static void whom_to_act_as_is_checked(void **state)
+{
+    static const char *const urls[] = {
+        "", "https://evil.example/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken",
+        "https://iamcredentials.googleapis.com.evil.example/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken",
+        "http://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken",
+        IAM("a"), IAM("a@"), IAM("a@b/../x"), IAM("a@b?x=y"), IAM("a@b@c"), "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@b.c:signBlob",
+    };
+    static const char *const emails[] = { "a", "@b", "a@", "a b@c", "a@b:generateIdToken?", "a@b\r\nX: y" };
+    struct err err;
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        CLEANUP(buf_fini) struct buf text = { 0 };
+        struct auth_conf conf = { .kind = AUTH_IMPERSONATED };
+        buf_printf(&text, "{\"type\":\"impersonated_service_account\",\"service_account_impersonation_url\":\"%s\",\"source_credentials\":"
+                   "{\"type\":\"authorized_user\",\"client_id\":\"i\",\"client_secret\":\"s\",\"refresh_token\":\"r\"}}", urls[i]);
+        conf.path = write_file("user.json", buf_str(&text), 0600);
+        if (auth_source_make(loop, NULL, &conf, &err) != NULL)
+            fail_msg("taken: %s", urls[i]);
+        assert_int_equal(err.class, ERR_CONFIG);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(emails); i++) {
+        struct auth_conf conf = { .kind = AUTH_METADATA, .impersonate = emails[i] };
+        if (auth_source_make(loop, NULL, &conf, &err) != NULL)
+            fail_msg("taken: %s", emails[i]);
+        assert_int_equal(err.class, ERR_CONFIG);
+    }
+    /* of a kind within that is not allowed */
+    struct auth_env env = { 0 };
+    struct auth_found found;
+    env.credentials = write_file("user.json", "{\"type\":\"impersonated_service_account\",\"source_credentials\":{\"type\":\"authorized_user\"}}", 0600);
+    assert_false(auth_adc_find(&env, "auto", 1u << AUTH_IMPERSONATED | 1u << AUTH_SERVICE_ACCOUNT, &found, &err));
+    assert_non_null(strstr(err.text, "authorized_user"));
+    assert_true(auth_adc_find(&env, "auto", 0, &found, &err));
+    assert_int_equal(found.conf.kind, AUTH_IMPERSONATED);
+    auth_found_fini(&found);
+    env.credentials = write_file("user.json", "{\"type\":\"impersonated_service_account\",\"source_credentials\":{\"type\":\"external_account\"}}", 0600);
+    assert_false(auth_adc_find(&env, "auto", 0, &found, &err));
+}
+
 static void a_token_file_is_read_again(void **state)
 {
     struct auth_conf conf = { .kind = AUTH_TOKEN_FILE };
@@ -466,7 +592,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(an_emulator_needs_no_token), T(a_key_signs_its_own_token), T(with_an_audience_there_is_no_scope),
         T(one_refresh_for_all_who_ask), T(it_refreshes_by_itself_and_keeps_the_old_one), T(bad_answers_are_classified),
-        T(a_user_brings_a_refresh_token), T(a_token_file_is_read_again), T(a_command_prints_a_token),
+        T(a_user_brings_a_refresh_token), T(it_acts_as_another_account), T(a_file_may_name_whom_to_act_as),
+        T(whom_to_act_as_is_checked), T(a_token_file_is_read_again), T(a_command_prints_a_token),
         T(a_command_that_fails_brings_none), T(files_that_are_wrong_are_refused), T(weak_and_locked_keys_are_refused),
         T(credentials_are_searched_in_order),
     };
