@@ -14,6 +14,7 @@
  *      shards           with "shards": how many elements it makes (u32, big-endian 0..N-1), 1..1000
  *      names            with "create": the elements it makes, one each
  *      messages         with "pull": the source ends after so many messages taken by this process; 0, absent: never
+ *      open_ms          a bundle with unfinished messages is ended then, if that is sooner than the runner's row says
  *
  * Elements between our steps are the notification's data, that is the message's name; never the message.
  */

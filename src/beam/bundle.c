@@ -237,6 +237,10 @@ void beam_bundle_counts(const struct beam_bundle *b, struct beam_counts *ret_cou
 static void answer(struct beam_bundle *b)
 {
     struct beam_worker *w = b->worker;
+    if (w->phase == WORKER_ENDING) {
+        beam_bundle_failf(b, "the worker lost a stream of its runner: what the bundle put out may be lost with it");
+        return;
+    }
     struct beam_counts counts = { 0 };
     Beam__ProcessBundleResponse done = BEAM__PROCESS_BUNDLE_RESPONSE__INIT;
     Beam__InstructionResponse r = BEAM__INSTRUCTION_RESPONSE__INIT;

@@ -44,10 +44,11 @@ static bool strings(const struct json_value *array)
 
 bool beam_dofn_parse(struct bytes text, struct beam_dofn *ret_dofn, struct err *err)
 {
-    enum { DO, V, RUNNER, ATTRIBUTES, SETTINGS, SHARDS, NAMES, MESSAGES };
+    enum { DO, V, RUNNER, ATTRIBUTES, SETTINGS, SHARDS, NAMES, MESSAGES, OPEN };
     struct json_field f[] = {
         [DO] = { "do" }, [V] = { "v" }, [RUNNER] = { "runner" }, [ATTRIBUTES] = { "with_attributes" },
         [SETTINGS] = { "settings" }, [SHARDS] = { "shards" }, [NAMES] = { "names" }, [MESSAGES] = { "messages" },
+        [OPEN] = { "open_ms" },
     };
     struct beam_dofn d = { 0 };
     uint64_t n = 0;
@@ -62,6 +63,8 @@ bool beam_dofn_parse(struct bytes text, struct beam_dofn *ret_dofn, struct err *
         d.settings = f[SETTINGS].value.raw;
     if (f[MESSAGES].value.kind != JSON_NONE)
         TRY(number(&f[MESSAGES].value, "messages", 0, UINT64_MAX, &d.messages, err));
+    if (f[OPEN].value.kind != JSON_NONE)
+        TRY(number(&f[OPEN].value, "open_ms", 1, INT32_MAX, &d.open_ms, err));
     if (d.what == BEAM_DO_SHARDS) {
         TRY(number(&f[SHARDS].value, "shards", 1, BEAM_SHARDS_MAX, &n, err));
         d.shards = (uint32_t) n;

@@ -20,6 +20,7 @@ struct beam_dofn {
     uint32_t shards;             /* BEAM_DO_SHARDS: 1..BEAM_SHARDS_MAX */
     struct json_value names;     /* BEAM_DO_CREATE: an array of strings */
     uint64_t messages;           /* BEAM_DO_PULL; 0: for ever */
+    uint64_t open_ms;            /* a bundle is open for at most this long; 0: as the runner's row says */
 };
 
 /* Class BAD_INPUT. */

@@ -126,9 +126,11 @@ static bool read_settings(struct beam_mover *m, struct bytes settings, struct er
 }
 
 /* What bundles need of the policy, from the runner's row. */
-static void fit_policy(struct relay_policy *p, const struct beam_runner_policy *runner)
+static void fit_policy(struct relay_policy *p, const struct beam_runner_policy *runner, const struct beam_dofn *dofn)
 {
-    p->max_hold_us = runner->open_max_us;
+    p->max_hold_us = MIN(p->max_hold_us, runner->open_max_us);    /* lease.max_hold may be shorter */
+    if (dofn->open_ms > 0)
+        p->max_hold_us = MIN(p->max_hold_us, (us_t) dofn->open_ms * US_PER_MS);
     p->finalize_cap_us = runner->finalize_cap_us;
     p->settled_max = runner->settled_max;
     p->deliveries_max = MIN(p->deliveries_max + runner->settled_max, (uint32_t) LIMIT_OUTSTANDING);
@@ -149,7 +151,7 @@ static bool make(struct beam_worker *w, const struct beam_plan *plan, struct err
     for (uint32_t i = 0; i < plan->steps_count; i++)
         m->a.pushed &= plan->steps[i].kind != BEAM_STEP_PROCESS;
     TRY(assembly_make(&m->a, true, err));
-    fit_policy(&m->a.policy, runner);
+    fit_policy(&m->a.policy, runner, plan->settings);
     return true;
 }
 

@@ -23,7 +23,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { CONTROL, DATA, LOGGING, STREAMS, STAGES = 64 };
+enum { CONTROL, DATA, LOGGING, STREAMS, STAGES = 256 };
 
 static const char *const names[STREAMS] = { "control", "data", "logging" };
 

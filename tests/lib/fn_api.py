@@ -167,7 +167,8 @@ class Stage:
 class Fake:
     """with Fake(w) as f: the bridge, and a worker that is connected to it."""
 
-    def __init__(self, w, runner='PrismRunner', worker_id="'w[1]'", settings=None, env=None, **more):
+    def __init__(self, w, runner='PrismRunner', worker_id="'w[1]'", settings=None, env=None, open_ms=None, **more):
+        self.dofn_more = {'open_ms': open_ms} if open_ms else {}
         self.w, self.runner, self.worker_id, self.env = w, runner, worker_id, env
         self.settings = settings if settings is not None else {
             'project_id': 'p', 'region': 'us-central1', 'source_hl7v2_store': W.SOURCE, 'dest_hl7v2_store': W.DEST,
@@ -242,7 +243,7 @@ class Fake:
         self.bridge.stdin.flush()
 
     def dofn(self, do, **more):
-        return {'do': do, 'v': 1, 'runner': self.runner, 'source': 'create', 'settings': self.settings, **more}
+        return {'do': do, 'v': 1, 'runner': self.runner, 'source': 'create', 'settings': self.settings, **self.dofn_more, **more}
 
     def stage(self, stage):
         self.say('stage', stage.id, stage.bytes().hex())
@@ -267,6 +268,13 @@ class Fake:
                 got = self.answers.get(instruction)
                 return got.pop(0) if got else None
         return tap.wait_for('an answer to %r' % instruction, taken, seconds)
+
+    def wait_or_open(self, instruction):
+        """An answer; or the bundle waits for its data, which closes it."""
+        self.ask(_1006=b'')
+        if not self.has_answer(instruction) and 'data' in self.open:
+            self.data(instruction, b'')
+        self.ask(_1006=b'')
 
     def has_answer(self, instruction):
         with self.lock:
