@@ -109,6 +109,8 @@
     LIMIT(LIMIT_CLOUD_ROWS, 200, "rows of one table on the local cloud's page")                        \
     LIMIT(LIMIT_CLOUD_COUNTED, 10000, "messages of one subscription or store that its page counts: more are \"10,000+\"") \
     LIMIT(LIMIT_CLOUD_COUNTED_ALL, 100000, "and of all of them, so that the page costs milliseconds")  \
+    LIMIT(LIMIT_CLOUD_SEED, 16 << 20, "a file that furnishes the local cloud")                         \
+    LIMIT(LIMIT_CLOUD_SEEDING, 64, "things of it that are made at one time")                           \
     LIMIT(LIMIT_CLOUD_ADMIN_BODY, 16 << 10, "a form of the local cloud's page")                        \
     LIMIT(LIMIT_CLOUD_FIELDS, 256, "names in one `fields` mask of a REST request")                    \
     LIMIT(LIMIT_CLOUD_SCHEMAS, 96, "kinds of bodies that one API of the local cloud has")             \

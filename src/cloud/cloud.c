@@ -10,6 +10,7 @@
 #include "cloud/operations.h"
 #include "cloud/page.h"
 #include "cloud/pubsub.h"
+#include "cloud/seed.h"
 #include "cloud/seen.h"
 #include "cloud/stores.h"
 
@@ -71,7 +72,8 @@ struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct 
         c->pubsub = cloud_pubsub_make(c, err);
     if (c->pubsub != NULL)
         c->stores = cloud_stores_make(c, conf, err);
-    if (c->stores == NULL || !cloud_operations_load(c, err)) {
+    if (c->stores == NULL || !cloud_operations_load(c, err) ||
+        (conf->seed_file != NULL && !cloud_seed(c, conf->seed_file, conf->tell, conf->tell_ctx, err))) {
         cloud_free(c);
         return NULL;
     }

@@ -28,6 +28,7 @@ struct cloud_conf {
     const char *gcs_folder;          /* gs://BUCKET/... of exports and imports is BUCKET/... in it; NULL: refused */
     void (*tell)(void *ctx, const char *sentence);    /* trouble with disk and imports, for people; NULL: nobody is told */
     void *tell_ctx;
+    const char *seed_file;           /* what to make before the port opens (seed.h); NULL: nothing */
     uint64_t seed;                   /* of the fault plan; 0 is a seed too */
     const char *fault_file;          /* NULL: none */
     const char *const *faults;       /* rules as on a line of the file */
@@ -43,6 +44,7 @@ bool cloud_answers_set(struct cloud_conf *conf, const char *text, struct err *er
 
 struct cloud;
 
+/* With a seed_file: runs passes of the loop. */
 struct cloud *cloud_start(struct loop *l, const struct cloud_conf *conf, struct err *err);
 uint16_t cloud_port(const struct cloud *c);
 /* Reads the fault file again. False: it cannot be read, the old rules stay. */

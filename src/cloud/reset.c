@@ -63,7 +63,8 @@ static void stores_gone(void *ctx, const struct err *err)
 
 static void erase_stores(struct reset *r)
 {
-    static const enum cloud_db_table named[] = { CLOUD_DB_DATASET, CLOUD_DB_OPERATION, CLOUD_DB_STORE };
+    static const enum cloud_db_table named[] = { CLOUD_DB_DATASET, CLOUD_DB_OPERATION, CLOUD_DB_STORE,
+                                                  CLOUD_DB_IAM };
     struct cloud_db_write *w = cloud_db_begin(r->cloud->db);
     cloud_stores_erase(r->cloud->stores, bytes_str(r->prefix), false, w);
     for (size_t i = 0; i < ARRAY_LEN(named); i++)

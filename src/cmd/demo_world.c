@@ -95,7 +95,7 @@ static bool start_cloud(struct demo *d, struct err *err)
     const char *const argv[] = {
         "hl7relay", "emulate", "--host-port", buf_str(&address), "--data-dir", buf_str(&data),
         "--accept-all-stores", "source", "--release-on-disconnect",
-        "--fault-file", buf_str(&faults), "--seed", buf_str(&seed), NULL
+        "--fault-file", buf_str(&faults), "--fault-seed", buf_str(&seed), NULL
     };
     TRY(child_start(&d->cloud, argv, NULL, buf_str(&out), err));
     TRY(child_wait_line(&d->cloud, "Server started, listening on ", 20 * US_PER_S, &port, err));

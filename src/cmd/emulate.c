@@ -1,4 +1,4 @@
-#include "cmd/command.h"
+#include "cmd/emulate.h"
 
 #include "cloud/cloud.h"
 #include "cmd/print.h"
@@ -20,9 +20,9 @@ struct emulate {
     bool stopping;
 };
 
-/* "host:port", "[::1]:port", ":port" or "port". */
-static bool read_host_port(const char *text, struct buf *host, uint16_t *ret_port, struct err *err)
+bool emulate_host_port(const struct opt_values *v, struct buf *host, uint16_t *ret_port, struct err *err)
 {
+    const char *text = opt_str(v, OPT_host_port);
     struct bytes all = bytes_str(text), port = all;
     size_t colon = all.len;
     while (colon > 0 && all.ptr[colon - 1] != ':')
@@ -40,6 +40,19 @@ static bool read_host_port(const char *text, struct buf *host, uint16_t *ret_por
     if (host->len == 0)
         buf_append_str(host, "127.0.0.1");
     *ret_port = (uint16_t) n;
+    return true;
+}
+
+bool emulate_near(const struct opt_values *v, struct buf *host, uint16_t *ret_port, struct err *err)
+{
+    CLEANUP(buf_fini) struct buf said = { 0 };
+    TRY(emulate_host_port(v, &said, ret_port, err));
+    if (bytes_eq_str(buf_bytes(&said), "0.0.0.0"))
+        buf_append_str(host, "127.0.0.1");
+    else if (bytes_eq_str(buf_bytes(&said), "::"))
+        buf_append_str(host, "::1");
+    else
+        buf_append(host, buf_bytes(&said));
     return true;
 }
 
@@ -91,6 +104,7 @@ static bool start(struct emulate *e, const struct opt_values *v, struct err *err
     CLEANUP(buf_fini) struct buf host = { 0 };
     const char *cert = opt_str(v, OPT_tls_cert), *key = opt_str(v, OPT_tls_key);
     const char *data_dir = opt_str(v, OPT_data_dir), *fault_file = opt_str(v, OPT_fault_file);
+    const char *seed_file = opt_str(v, OPT_seed_file);
     const char *accepting = opt_str(v, OPT_accept_all_stores);
     struct cloud_conf conf = {
         .data_dir = *data_dir != '\0' ? data_dir : NULL,
@@ -98,14 +112,15 @@ static bool start(struct emulate *e, const struct opt_values *v, struct err *err
         .accept_all_stores = *accepting != '\0' ? accepting : NULL,
         .release_on_disconnect = opt_bool(v, OPT_release_on_disconnect),
         .tell = tell,
-        .seed = (uint64_t) opt_int(v, OPT_seed),
+        .seed_file = *seed_file != '\0' ? seed_file : NULL,
+        .seed = (uint64_t) opt_int(v, OPT_fault_seed),
         .gcs_folder = *opt_str(v, OPT_gcs_folder) != '\0' ? opt_str(v, OPT_gcs_folder) : NULL,
         .fault_file = *fault_file != '\0' ? fault_file : NULL,
         .faults = opt_get(v, OPT_fault)->list.at, .faults_count = opt_get(v, OPT_fault)->list.count,
     };
     for (size_t i = 0; i < opt_get(v, OPT_answer)->list.count; i++)
         TRY(cloud_answers_set(&conf, opt_get(v, OPT_answer)->list.at[i], err));
-    TRY(read_host_port(opt_str(v, OPT_host_port), &host, &conf.port, err));
+    TRY(emulate_host_port(v, &host, &conf.port, err));
     if ((*cert == '\0') != (*key == '\0'))
         return FAIL(err, USAGE, "TLS needs both --tls-cert and --tls-key");
     if (*cert != '\0') {
@@ -163,70 +178,16 @@ static int serve(const struct invocation *in)
     return code;
 }
 
-/* What points clients here without TLS: variables where they read one, code where they do not. */
-static void print_clear(const char *at)
-{
-    printf("export PUBSUB_EMULATOR_HOST=%s\n"
-           "export HEALTHCARE_EMULATOR_HOST=%s\n"
-           "export METADATA_SERVER_DETECTION=none\n"
-           "export CLOUDSDK_API_ENDPOINT_OVERRIDES_PUBSUB=http://%s/\n"
-           "export CLOUDSDK_API_ENDPOINT_OVERRIDES_HEALTHCARE=http://%s/\n", at, at, at, at);
-    fprintf(stderr, "# Pub/Sub clients read PUBSUB_EMULATOR_HOST. HEALTHCARE_EMULATOR_HOST is read by hl7relay alone;\n"
-            "# Google's Healthcare clients need a line of code:\n"
-            "#   Go:     healthcare.NewService(ctx, option.WithEndpoint(\"http://%s/\"), option.WithoutAuthentication())\n"
-            "#   Python: discovery.build(\"healthcare\", \"v1\", client_options={\"api_endpoint\": \"http://%s\"}, "
-            "credentials=AnonymousCredentials())\n"
-            "#   Node:   healthcare({version: \"v1\", auth, rootUrl: \"http://%s/\"})  // auth: an OAuth2Client with any token\n"
-            "# gcloud also wants CLOUDSDK_AUTH_ACCESS_TOKEN_FILE, a file with any token.\n", at, at, at);
-}
-
-static void print_tls(const char *at, const char *ca)
-{
-    printf("unset PUBSUB_EMULATOR_HOST\n"
-           "export SSL_CERT_FILE=%s\n"
-           "export GRPC_DEFAULT_SSL_ROOTS_FILE_PATH=%s\n"
-           "export HTTPLIB2_CA_CERTS=%s\n"
-           "export NODE_EXTRA_CA_CERTS=%s\n"
-           "export METADATA_SERVER_DETECTION=none\n", ca, ca, ca, ca);
-    fprintf(stderr, "# Pub/Sub:\n"
-            "#   Go:     option.WithEndpoint(\"%s\"), option.WithoutAuthentication()\n"
-            "#   Python: client_options={\"api_endpoint\": \"%s\"}, credentials=AnonymousCredentials()\n"
-            "#   Node:   apiEndpoint: \"%s\", emulatorMode: false, and an authClient with any token\n"
-            "# Healthcare:\n"
-            "#   Go:     option.WithEndpoint(\"https://%s/\"), option.WithoutAuthentication()\n"
-            "#   Python: client_options={\"api_endpoint\": \"https://%s\"}, credentials=AnonymousCredentials()\n"
-            "#   Node:   rootUrl: \"https://%s/\"\n"
-            "# hl7relay: the keys pubsub_endpoint and healthcare_endpoint (https://%s), tls.ca_file\n",
-            at, at, at, at, at, at, at);
-}
-
-static int env_init(const struct opt_values *v)
-{
-    struct err err = { 0 };
-    CLEANUP(buf_fini) struct buf host = { 0 }, at = { 0 };
-    uint16_t port = 0;
-    if (!read_host_port(opt_str(v, OPT_host_port), &host, &port, &err)) {
-        print_error(&err);
-        return exit_for(&err);
-    }
-    bool any = bytes_eq_str(buf_bytes(&host), "0.0.0.0") || bytes_eq_str(buf_bytes(&host), "::");
-    bool six = bytes_find(buf_bytes(&host), 0, ':') < host.len && !any;
-    buf_printf(&at, six ? "[%s]:%u" : "%s:%u", any ? "127.0.0.1" : buf_str(&host), port);
-    if (*opt_str(v, OPT_tls_cert) != '\0')
-        print_tls(buf_str(&at), opt_str(v, OPT_tls_cert));
-    else
-        print_clear(buf_str(&at));
-    return CMD_EXIT_OK;
-}
-
 int cmd_emulate(const struct invocation *in)
 {
     if (in->args_count == 0)
         return serve(in);
     if (in->args_count == 1 && strcmp(in->args[0], "env-init") == 0)
-        return env_init(in->values);
+        return emulate_env_init(in);
+    if (in->args_count == 1 && strcmp(in->args[0], "reset") == 0)
+        return emulate_reset(in);
     struct err err = { 0 };
-    FAIL(&err, USAGE, "emulate takes no argument but env-init: hl7relay emulate --help");
+    FAIL(&err, USAGE, "emulate takes no argument but env-init or reset: hl7relay emulate --help");
     print_error(&err);
     return exit_for(&err);
 }

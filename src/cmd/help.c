@@ -14,7 +14,7 @@
 
 static void render_overview(struct buf *out);
 static bool render_command(const char *word, struct buf *out);
-static void render_flag(enum opt o, struct buf *out);
+static void render_flag(enum opt o, size_t column, struct buf *out);
 static void render_config(struct buf *out);
 static bool render_group(const char *word, struct buf *out);
 static bool render_key(const char *word, struct buf *out);
@@ -24,6 +24,8 @@ static void render_metrics(struct buf *out);
 static void render_events(struct buf *out);
 static void render_errors(struct buf *out);
 static bool render_code(const char *word, struct buf *out);
+
+enum { FLAG_COLUMN = 24, FLAG_COLUMN_MAX = 30 };
 
 static const struct {
     const char *word, *text;
@@ -35,6 +37,7 @@ static const struct {
     { "metrics", "every metric", render_metrics },
     { "events", "every event of the log", render_events },
     { "errors", "every code of a wrong configuration", render_errors },
+    { "seed", "the file that furnishes the local cloud", help_seed },
 };
 
 int cmd_help(const struct invocation *in)
@@ -105,6 +108,19 @@ static void render_overview(struct buf *out)
                         "more: hl7relay help COMMAND | config | exit-codes | reasons | metrics | events\n");
 }
 
+static bool is_flag_of(enum opt o, unsigned command)
+{
+    const struct opt_info *info = opt_info(o);
+    return !info->key && (info->commands & (1u << command)) != 0 && info->commands != C_ALL && (info->attributes & OPT_LATER) == 0;
+}
+
+/* The column at which its help may begin: "  --name ARG  ". */
+static size_t flag_width(enum opt o)
+{
+    const struct opt_info *info = opt_info(o);
+    return strlen("  --") + strlen(info->name) + (info->arg[0] != '\0' ? 1 + strlen(info->arg) : 0) + 2;
+}
+
 static bool render_command(const char *word, struct buf *out)
 {
     unsigned command = 0;
@@ -118,10 +134,13 @@ static bool render_command(const char *word, struct buf *out)
     buf_printf(&summary, "%s%s.", c->summary, c->later ? " (not in this version)" : "");
     help_paragraph(out, 2, buf_str(&summary));
     buf_append_char(out, '\n');
+    size_t column = 0;
     for (unsigned o = 0; o < OPTS; o++)
-        if (!opt_info(o)->key && (opt_info(o)->commands & (1u << command)) != 0 && opt_info(o)->commands != C_ALL &&
-            (opt_info(o)->attributes & OPT_LATER) == 0)
-            render_flag(o, out);
+        if (is_flag_of(o, command))
+            column = MAX(column, flag_width(o));
+    for (unsigned o = 0; o < OPTS; o++)
+        if (is_flag_of(o, command))
+            render_flag(o, column > FLAG_COLUMN && column <= FLAG_COLUMN_MAX ? column : FLAG_COLUMN, out);
     if ((C_CONFIG & (1u << command)) != 0)
         buf_append_str(out, "  and every key of the configuration: hl7relay help config\n");
     if (!c->later)
@@ -136,7 +155,7 @@ static bool render_command(const char *word, struct buf *out)
     return true;
 }
 
-static void render_flag(enum opt o, struct buf *out)
+static void render_flag(enum opt o, size_t column, struct buf *out)
 {
     const struct opt_info *info = opt_info(o);
     CLEANUP(buf_fini) struct buf left = { 0 };
@@ -145,7 +164,7 @@ static void render_flag(enum opt o, struct buf *out)
         buf_append_char(&left, *ch == '_' && strcmp(info->name, "config_path") != 0 ? '-' : *ch);
     if (info->arg[0] != '\0')
         buf_printf(&left, " %s", info->arg);
-    help_row(out, buf_str(&left), 24, info->help);
+    help_row(out, buf_str(&left), column, info->help);
 }
 
 static void render_config(struct buf *out)

@@ -11,4 +11,7 @@ void help_paragraph(struct buf *out, size_t indent, const char *text);
 /* Markdown table cell: | and line ends escaped. */
 void help_cell(struct buf *out, const char *text);
 
+/* help_seed.c: the whole topic. */
+void help_seed(struct buf *out);
+
 #endif

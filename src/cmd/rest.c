@@ -229,7 +229,7 @@ uint16_t rest_ask(const struct rest *r, const char *method, struct bytes path, s
 {
     struct rest_asking a = { .method = method, .path = path, .body = body, .ret_body = ret_body, .err = err };
     const struct rest_crew crew = {
-        .rest = r, .count = 1, .window = 1, .make = ask_make, .done = ask_done, .ctx = &a
+        .rest = r, .count = 1, .window = 1, .attempts_max = r->attempts_max, .make = ask_make, .done = ask_done, .ctx = &a
     };
     rest_crew_run(&crew, NULL);
     return a.status;

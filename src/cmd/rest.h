@@ -20,6 +20,7 @@ struct rest {
     struct h2_pool *pool;
     struct auth_source *auth;     /* NULL: no credentials (the local cloud) */
     struct bytes quota_project;   /* x-goog-user-project, or empty */
+    uint32_t attempts_max;        /* of rest_ask(); 0: 30, for what may be late for half a minute */
 };
 
 struct rest_reply {
