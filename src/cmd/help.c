@@ -121,6 +121,27 @@ static size_t flag_width(enum opt o)
     return strlen("  --") + strlen(info->name) + (info->arg[0] != '\0' ? 1 + strlen(info->arg) : 0) + 2;
 }
 
+static void append_flag(enum opt o, struct buf *out)
+{
+    buf_append_str(out, "--");
+    for (const char *ch = opt_info(o)->name; *ch != '\0'; ch++)
+        buf_append_char(out, *ch == '_' && strcmp(opt_info(o)->name, "config_path") != 0 ? '-' : *ch);
+}
+
+static void render_rest(unsigned command, struct buf *out)
+{
+    const char *before = "; seldom: ";
+    buf_append_str(out, "  common: --json --no-color -q -v -vv -h");
+    for (unsigned o = 0; o < OPTS; o++) {
+        if (!is_flag_of(o, command) || (opt_info(o)->attributes & OPT_SELDOM) == 0)
+            continue;
+        buf_append_str(out, before);
+        append_flag(o, out);
+        before = " ";
+    }
+    buf_append_char(out, '\n');
+}
+
 static bool render_command(const char *word, struct buf *out)
 {
     unsigned command = 0;
@@ -139,12 +160,12 @@ static bool render_command(const char *word, struct buf *out)
         if (is_flag_of(o, command))
             column = MAX(column, flag_width(o));
     for (unsigned o = 0; o < OPTS; o++)
-        if (is_flag_of(o, command))
+        if (is_flag_of(o, command) && (opt_info(o)->attributes & OPT_SELDOM) == 0)
             render_flag(o, column > FLAG_COLUMN && column <= FLAG_COLUMN_MAX ? column : FLAG_COLUMN, out);
     if ((C_CONFIG & (1u << command)) != 0)
         buf_append_str(out, "  and every key of the configuration: hl7relay help config\n");
     if (!c->later)
-        buf_append_str(out, "  common: --json --no-color -q -v -vv -h\n");
+        render_rest(command, out);
     if (c->examples[0] == '\0')
         return true;
     buf_append_str(out, "\nexamples:\n");
@@ -159,9 +180,8 @@ static void render_flag(enum opt o, size_t column, struct buf *out)
 {
     const struct opt_info *info = opt_info(o);
     CLEANUP(buf_fini) struct buf left = { 0 };
-    buf_append_str(&left, "  --");
-    for (const char *ch = info->name; *ch != '\0'; ch++)
-        buf_append_char(&left, *ch == '_' && strcmp(info->name, "config_path") != 0 ? '-' : *ch);
+    buf_append_str(&left, "  ");
+    append_flag(o, &left);
     if (info->arg[0] != '\0')
         buf_printf(&left, " %s", info->arg);
     help_row(out, buf_str(&left), column, info->help);

@@ -50,7 +50,7 @@ enum opt_type { OPT_STR, OPT_BOOL, OPT_INT, OPT_REAL, OPT_DURATION, OPT_SIZE, OP
 
 enum opt_attribute {
     OPT_SEED = 1, OPT_REQUIRED = 2, OPT_NO_EFFECT = 4, OPT_RUNNER = 8, OPT_RELOAD = 16, OPT_LATER = 32, OPT_SECRET = 64,
-    OPT_WHOLE = 128
+    OPT_WHOLE = 128, OPT_SELDOM = 256
 };
 
 #define OPT_GROUPS_TABLE(GROUP)                                        \
