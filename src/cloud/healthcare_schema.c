@@ -1,5 +1,6 @@
 #include "cloud/healthcare_schema.h"
 
+#include "cloud/iam_schema.h"
 #include "cloud/rest_words.h"
 
 static const struct cloud_rest_schema empty = { "Empty", "Nothing.", NULL, 0 };
@@ -80,23 +81,6 @@ REST_SCHEMA(metric, "Hl7V2StoreMetric", "What there is of one type.", REST_TEXT(
             REST_LONG("count"), REST_LONG("structuredStorageSizeBytes"));
 REST_SCHEMA(metrics, "Hl7V2StoreMetrics", "What there is in a store.", REST_TEXT("name"),
             REST_OBJECTS("metrics", metric));
-
-/* --- policies --- */
-
-REST_SCHEMA(expr, "Expr", "A condition.", REST_TEXT("expression"), REST_TEXT("title"), REST_TEXT("description"),
-            REST_TEXT("location"));
-REST_SCHEMA(binding, "Binding", "Who has a role.", REST_TEXT("role"), REST_TEXTS("members"),
-            REST_OBJECT("condition", expr));
-REST_SCHEMA(audit_log, "AuditLogConfig", "What is logged, and for whom not.", REST_TEXT("logType"),
-            REST_TEXTS("exemptedMembers"));
-REST_SCHEMA(audit, "AuditConfig", "What of a service is logged.", REST_TEXT("service"),
-            REST_OBJECTS("auditLogConfigs", audit_log));
-REST_SCHEMA(policy, "Policy", "Who may do what.", REST_SMALL("version"), REST_OBJECTS("bindings", binding),
-            REST_OBJECTS("auditConfigs", audit), REST_OCTETS("etag"));
-REST_SCHEMA(set_policy, "SetIamPolicyRequest", "A policy and what of it changes.", REST_OBJECT("policy", policy),
-            REST_TEXT("updateMask"));
-REST_SCHEMA(test_request, "TestIamPermissionsRequest", "What is asked for.", REST_TEXTS("permissions"));
-REST_SCHEMA(test_response, "TestIamPermissionsResponse", "What of it is there.", REST_TEXTS("permissions"));
 
 const struct cloud_rest_method cloud_healthcare_methods[CLOUD_HC_METHODS] = {
 #define HC(id, op, fn, version, place, name, verb, param, resource, rest, query, request, response, words)   \

@@ -1,8 +1,10 @@
 #include "cloud/http_pubsub.h"
 
 #include "cloud/details.h"
+#include "cloud/http_format.h"
 #include "cloud/http_reply.h"
 #include "cloud/pubsub.h"
+#include "cloud/pubsub_schema.h"
 #include "cloud/transcode.h"
 #include "json/write.h"
 #include "net/route.h"
@@ -44,7 +46,15 @@ struct http_unary {
     struct cloud_unary unary;
     struct cloud_http_reply *reply;
     struct cloud_fault_plan plan;
+    struct cloud_http_format format;
     enum method_id method;
+};
+
+/* A request as far as its head says: an override counts as the method, HEAD as GET. */
+struct asking {
+    struct bytes verb, body;
+    struct query query;
+    bool readable; /* the query */
 };
 
 /* --- answers --- */
@@ -74,7 +84,12 @@ static void answer(struct cloud_unary *u, enum grpc_code code, struct bytes mess
         cloud_transcode_write(methods[h->method].response, response, &json);
     else
         write_error(&json, status, code, message, details);
+    if (code == GRPC_OK)
+        cloud_http_format_apply(&h->format, &json);
+    else
+        cloud_http_format_apply(&(struct cloud_http_format) { .compact = h->format.compact }, &json);
     cloud_http_reply_send(h->reply, status, &h->plan, &json);
+    cloud_http_format_fini(&h->format);
     mem_free(h);
 }
 
@@ -87,7 +102,7 @@ static void on_gone(void *ctx)
 }
 
 /* An error before any method was called. */
-static void refuse(struct cloud_http_reply *reply, enum grpc_code code, const char *message)
+static void refuse(struct cloud_http_reply *reply, bool compact, enum grpc_code code, const char *message)
 {
     static const struct cloud_fault_plan none = { 0 };
     CLEANUP(buf_fini) struct buf details = { 0 };
@@ -95,6 +110,7 @@ static void refuse(struct cloud_http_reply *reply, enum grpc_code code, const ch
     if (code == GRPC_INVALID_ARGUMENT)
         cloud_details_write(code, bytes_str(message), BYTES_LIT(""), &details);
     write_error(&json, grpc_code_http(code), code, bytes_str(message), buf_bytes(&details));
+    cloud_http_format_apply(&(struct cloud_http_format) { .compact = compact }, &json);
     cloud_http_reply_send(reply, grpc_code_http(code), &none, &json);
 }
 
@@ -113,18 +129,17 @@ static void resource_name(const struct route_hit *hit, enum method_id method, st
 }
 
 /* The protobuf request from body, path and query, in this order of growing weight; false: err says what is wrong. */
-static bool read_request(const struct net_request *r, const struct route_hit *hit, struct buf *out, struct err *err)
+static bool read_request(const struct asking *a, const struct route_hit *hit, struct buf *out, struct err *err)
 {
     enum method_id method = (enum method_id) hit->row->id;
-    TRY(cloud_transcode_read(methods[method].request, net_request_body(r), out, err));
-    CLEANUP(query_fini) struct query query = { 0 };
-    if (!query_parse(net_request_query(r), &query))
+    TRY(cloud_transcode_read(methods[method].request, a->body, out, err));
+    if (!a->readable)
         return FAIL(err, BAD_INPUT, "The query string is malformed.");
-    for (size_t i = 0; i < query.count; i++) {
+    for (size_t i = 0; i < a->query.count; i++) {
         CLEANUP(buf_fini) struct buf field = { 0 };
-        buf_append(&field, query.at[i].name);
+        buf_append(&field, a->query.at[i].name);
         /* What is no field of the request (alt, prettyPrint, ...) is passed over. */
-        (void) cloud_transcode_read_field(methods[method].request, buf_str(&field), query.at[i].value, out);
+        (void) cloud_transcode_read_field(methods[method].request, buf_str(&field), a->query.at[i].value, out);
     }
     CLEANUP(buf_fini) struct buf name = { 0 };
     resource_name(hit, method, &name);
@@ -149,9 +164,36 @@ static bool struck(struct http_unary *u)
     default:
         return false;
     }
+    cloud_http_format_apply(&(struct cloud_http_format) { .compact = u->format.compact }, &json);
     cloud_http_reply_send(u->reply, status, &u->plan, &json);
+    cloud_http_format_fini(&u->format);
     mem_free(u);
     return true;
+}
+
+static void asking_fini(struct asking *a)
+{
+    query_fini(&a->query);
+}
+
+/* A GET too long for a path comes as POST with its query, or the rest of it, in a form; of a name that comes twice
+ * the last one counts: the query's. */
+static struct asking asking_of(const struct net_request *r)
+{
+    CLEANUP(buf_fini) struct buf query = { 0 };
+    struct asking a = { .verb = net_request_header(r, "x-http-method-override"), .body = net_request_body(r) };
+    if (bytes_eq_str(a.verb, "GET") && bytes_eq_str(net_request_method(r), "POST")) {
+        buf_append(&query, a.body);
+        buf_append_char(&query, '&');
+        a.body = bytes_of(NULL, 0);
+    }
+    if (a.verb.len == 0)
+        a.verb = net_request_method(r);
+    if (bytes_eq_str(a.verb, "HEAD"))
+        a.verb = BYTES_LIT("GET");
+    buf_append(&query, net_request_query(r));
+    a.readable = query_parse(buf_bytes(&query), &a.query);
+    return a;
 }
 
 static void handle(void *ctx, struct net_request *r)
@@ -159,24 +201,29 @@ static void handle(void *ctx, struct net_request *r)
     struct cloud_http_pubsub *h = ctx;
     struct cloud_http_reply *reply = cloud_http_reply_make(h->cloud, r);
     struct route_hit hit;
-    switch (route_find(h->router, net_request_method(r), net_request_path(r), &hit)) {
+    CLEANUP(asking_fini) struct asking a = asking_of(r);
+    bool compact = cloud_http_format_compact(&a.query);
+    switch (route_find(h->router, a.verb, net_request_path(r), &hit)) {
     case ROUTE_FOUND:
         break;
     case ROUTE_MALFORMED:
-        refuse(reply, GRPC_INVALID_ARGUMENT, "The path is malformed.");
+        refuse(reply, compact, GRPC_INVALID_ARGUMENT, "The path is malformed.");
         return;
     default:
-        refuse(reply, GRPC_NOT_FOUND, "Method not found.");
+        refuse(reply, compact, GRPC_NOT_FOUND, "Method not found.");
         return;
     }
     CLEANUP(buf_fini) struct buf request = { 0 };
+    struct cloud_http_format format = { 0 };
     struct err err = { 0 };
-    if (!read_request(r, &hit, &request, &err)) {
-        refuse(reply, GRPC_INVALID_ARGUMENT, err.text);
+    const struct cloud_rest_schema *response = cloud_pubsub_answers(a.verb, bytes_str(hit.row->path));
+    if (!read_request(&a, &hit, &request, &err) || !cloud_http_format_read(&a.query, response, &format, &err)) {
+        refuse(reply, compact, err.class == ERR_UNIMPLEMENTED ? GRPC_UNIMPLEMENTED : GRPC_INVALID_ARGUMENT, err.text);
         return;
     }
     struct http_unary *u = mem_alloc(sizeof(*u));
     u->reply = reply;
+    u->format = format;
     u->method = (enum method_id) hit.row->id;
     u->unary = (struct cloud_unary) { .cloud = h->cloud, .answer = answer,
                                       .deadline_us = loop_now(h->cloud->loop) + WAIT_S * US_PER_S };

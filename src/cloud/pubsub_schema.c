@@ -1,6 +1,7 @@
 /* What discovery documents and `fields` masks know of Pub/Sub: google/pubsub/v1/pubsub.proto as REST has it. */
 #include "cloud/pubsub_schema.h"
 
+#include "cloud/iam_schema.h"
 #include "cloud/rest_words.h"
 
 static const struct cloud_rest_schema empty = { "Empty", "Nothing.", NULL, 0 };
@@ -62,6 +63,8 @@ REST_SCHEMA(pulled, "PullResponse", "Deliveries.", REST_OBJECTS("receivedMessage
 REST_SCHEMA(acknowledge, "AcknowledgeRequest", "What is done with.", REST_TEXTS("ackIds"));
 REST_SCHEMA(modify, "ModifyAckDeadlineRequest", "What needs more time, or none (0).", REST_TEXTS("ackIds"),
             REST_SMALL("ackDeadlineSeconds"));
+REST_SCHEMA(modify_push, "ModifyPushConfigRequest", "Where messages are pushed to from now on.",
+            REST_OBJECT("pushConfig", push_config));
 REST_SCHEMA(seek, "SeekRequest", "Where to go.", REST_TIME("time"), REST_TEXT("snapshot"));
 static const struct cloud_rest_schema sought = { "SeekResponse", "Nothing.", NULL, 0 };
 static const struct cloud_rest_schema detached = { "DetachSubscriptionResponse", "Nothing.", NULL, 0 };
@@ -76,6 +79,14 @@ static const struct cloud_rest_schema detached = { "DetachSubscriptionResponse",
 #define SUB     "projects/{p}/subscriptions/{s}"
 #define SNAP    "projects/{p}/snapshots/{s}"
 #define PAGES   "pageSize:integer pageToken"
+
+#define POLICIES(place, resource)                                                                            \
+    { "v1", place, "getIamPolicy", "GET", "resource", resource, ":getIamPolicy",                             \
+      "options.requestedPolicyVersion:integer", NULL, &cloud_rest_policy, "Gives the policy." },             \
+    { "v1", place, "setIamPolicy", "POST", "resource", resource, ":setIamPolicy", "",                        \
+      &cloud_rest_set_policy, &cloud_rest_policy, "Replaces the policy." },                                  \
+    { "v1", place, "testIamPermissions", "POST", "resource", resource, ":testIamPermissions", "",            \
+      &cloud_rest_test_request, &cloud_rest_test_response, "Tells which permissions the caller has: all." }
 
 static const struct cloud_rest_method METHODS[] = {
     { "v1", TOPICS, "create", "PUT", "name", TOPIC, "", "", &topic, &topic, "Makes a topic." },
@@ -101,6 +112,8 @@ static const struct cloud_rest_method METHODS[] = {
       "Acknowledges messages." },
     { "v1", SUBS, "modifyAckDeadline", "POST", "subscription", SUB, ":modifyAckDeadline", "", &modify, &empty,
       "Gives deliveries more time, or gives them back." },
+    { "v1", SUBS, "modifyPushConfig", "POST", "subscription", SUB, ":modifyPushConfig", "", &modify_push, &empty,
+      "Changes where messages are pushed to." },
     { "v1", SUBS, "seek", "POST", "subscription", SUB, ":seek", "", &seek, &sought,
       "Goes to a time or snapshot." },
     { "v1", SUBS, "detach", "POST", "subscription", SUB, ":detach", "", NULL, &detached,
@@ -111,6 +124,9 @@ static const struct cloud_rest_method METHODS[] = {
       "Lists snapshots." },
     { "v1", SNAPS, "patch", "PATCH", "name", SNAP, "", "", &update_snapshot, &snapshot, "Changes a snapshot." },
     { "v1", SNAPS, "delete", "DELETE", "snapshot", SNAP, "", "", NULL, &empty, "Deletes a snapshot." },
+    POLICIES(TOPICS, TOPIC),
+    POLICIES(SUBS, SUB),
+    POLICIES(SNAPS, SNAP),
 };
 
 static const char *const SCOPES[] = { "https://www.googleapis.com/auth/pubsub",

@@ -24,4 +24,9 @@
     static const struct cloud_rest_property id##_properties[] = { __VA_ARGS__ };                             \
     static const struct cloud_rest_schema id = { title, words, id##_properties, ARRAY_LEN(id##_properties) }
 
+/* One that other files name, too. */
+#define REST_SHARED_SCHEMA(id, title, words, ...)                                                            \
+    static const struct cloud_rest_property id##_properties[] = { __VA_ARGS__ };                             \
+    const struct cloud_rest_schema id = { title, words, id##_properties, ARRAY_LEN(id##_properties) }
+
 #endif

@@ -64,13 +64,13 @@ with story(), tempfile.TemporaryDirectory() as top:
     check(code == 78 and 'is in use by another process' in said, 'a directory in use is refused: ' + said)
     equal(e.end(signal.SIGKILL), -signal.SIGKILL, 'SIGKILL')
     e = Emulate('--data-dir', kept)
-    equal(e.ask('GET', SUB + ':backlog'), (200, '{"unacked":"1","leased":"0"}'), 'what was confirmed outlives SIGKILL')
+    equal(e.ask('GET', SUB + ':backlog?prettyPrint=false'), (200, '{"unacked":"1","leased":"0"}'), 'what was confirmed outlives SIGKILL')
 
     waiting = socket.create_connection(('127.0.0.1', e.port))
     body = b'{"maxMessages":1}'
     e.ask('POST', SUB + ':pull', {'maxMessages': 1})
     waiting.sendall(b'POST %s:pull HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s' % (SUB.encode(), len(body), body))
-    wait_for('the lease', lambda: '"leased":"1"' in e.ask('GET', SUB + ':backlog')[1])
+    wait_for('the lease', lambda: '"leased": "1"' in e.ask('GET', SUB + ':backlog')[1])
     equal(e.end(), 0, 'SIGTERM ends it with 0, a waiting pull or not')
     check(b'503' in waiting.recv(4096).split(b'\r\n')[0], 'and the pull that waited is answered UNAVAILABLE')
     waiting.close()
