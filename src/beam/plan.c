@@ -251,10 +251,13 @@ static uint32_t ingest_behind(const struct beam_plan *p, uint32_t from)
 /* One relay in the stage: a second could not know whose settings are meant. */
 static bool read_settings(struct beam_plan *p, struct err *err)
 {
+    bool pulls = false, fetches = false;
     for (uint32_t i = 0; i < p->steps_count; i++) {
         struct beam_step *s = &p->steps[i];
         bool moves = s->kind == BEAM_STEP_PROCESS || is_pardo(s, BEAM_DO_FETCH) || is_pardo(s, BEAM_DO_INGEST);
         s->ingest = is_pardo(s, BEAM_DO_FETCH) ? ingest_behind(p, i) : BEAM_NO_STEP;
+        pulls |= s->kind == BEAM_STEP_PROCESS;
+        fetches |= s->ingest != BEAM_NO_STEP;
         if (!moves)
             continue;
         if (p->settings == NULL)
@@ -262,6 +265,8 @@ static bool read_settings(struct beam_plan *p, struct err *err)
         else if (!bytes_eq(p->settings->settings, s->dofn.settings) || p->settings->runner != s->dofn.runner)
             return FAIL(err, BAD_INPUT, "two steps of one stage carry different settings");
     }
+    if (pulls && !fetches)
+        return FAIL(err, BAD_INPUT, "the runner cut the pipeline behind its source: what is pulled must be moved in the same stage");
     return true;
 }
 

@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'lib'))
 import world as W
-from fn_api import Done, Fake, counted, element, fields, header, map_of, msg, names_in, one, read_varint
+from fn_api import Done, Fake, Stage, counted, element, fields, header, map_of, msg, names_in, one, read_varint
 from ledger import judge
 from made import announce, tiny
 from tap import check, equal, story, wait_for
@@ -95,6 +95,23 @@ with story(), W.World(durable=False) as w:
         f.bundle('b11', 'nowhere')
         f.data('b11', b''.join(element(n) for n in names[33:]))
         equal(Done(f.wait('b11')).counters, counted(27, 0, 27, 0), 'and is asked for again')
+
+        # cut between fetch and ingest: what crosses is the name, and the stage that writes fetches
+        s = Stage('first-half', f.port).source('pc_logged')
+        s.pardo('t_fetch', f.dofn('fetch', source='pubsub_read'), 'pc_logged', out='pc_fetched', failed_fetch='pc_ff').sink('pc_fetched')
+        f.stage(s)
+        s = Stage('second-half', f.port).source('pc_fetched')
+        s.pardo('t_ingest', f.dofn('ingest', source='pubsub_read'), 'pc_fetched', out='pc_ok', failed_ingest='pc_fi').sink('pc_ok').sink('pc_fi')
+        f.stage(s)
+        f.bundle('h1', 'first-half')
+        f.data('h1', b''.join(element(n) for n in [*names[50:55], gone]))
+        done = Done(f.wait('h1'))
+        crossing = f.out[('h1', 'write/pc_fetched')]
+        equal((done.ok, names_in(crossing)), (True, [*names[50:55], gone]), 'a fetch without its ingest passes names on')
+        f.bundle('h2', 'second-half')
+        f.data('h2', crossing)
+        done = Done(f.wait('h2'))
+        equal((done.counters, names_in(f.out[('h2', 'write/pc_fi')])), (counted(5, 1, 5, 0), [gone]), 'and the ingest does both')
 
         wait_for('log lines at the runner', lambda: any(b'worker_started' in one(e, 3) for e in f.logs))
         check(all(one(e, 1, 0) in range(1, 8) and one(e, 3) for e in f.logs), 'log lines have a severity and a text')

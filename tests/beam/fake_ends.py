@@ -39,6 +39,8 @@ def garbage(f):
         'an unknown coder': Stage('g', f.port).source('a', 'w_nothing'),
         'an output that is not ours': ok().step('x', 'beam:transform:pardo:v1', msg(_1=msg(_1='beam:dofn:c:v1', _3='{"do":"log","v":1,"runner":"PrismRunner"}')),
                                                 {'in': 'a'}, {'one': 'b', 'two': 'c'}),
+        'a source without what moves its messages': Stage('g', f.port).source('a', 'w_sized').pardo(
+            'x', f.dofn('pull'), 'a', urn='beam:transform:sdf_process_sized_element_and_restrictions:v1', out='b').sink('b'),
         'too many shards': ok().pardo('x', f.dofn('shards', shards=100000), 'a', out='b'),
         'no address': Stage('g', f.port).step('s', 'beam:runner:source:v1', msg(_2='w_bytes'), {}, {'i0': 'a'}),
     }
