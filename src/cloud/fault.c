@@ -284,11 +284,22 @@ static enum cloud_fault_op op_of(const char *method)
     return CLOUD_FAULT_ON_MANAGE;
 }
 
+/* Field 1, which clients write first: what follows is not read through. */
+static struct bytes first_field(struct bytes message)
+{
+    struct cloud_wire w = cloud_wire_of(message);
+    struct cloud_wire_field f;
+    while (cloud_wire_next(&w, &f))
+        if (f.number == 1 && f.type == CLOUD_WIRE_LEN)
+            return f.octets;
+    return BYTES_LIT("");
+}
+
 struct cloud_fault_plan cloud_fault_pubsub(struct cloud_fault *f, const char *method, struct bytes request)
 {
-    struct bytes target = cloud_wire_find(request, 1);
+    struct bytes target = first_field(request);
     /* Of an update: a message whose field 1 is the name. */
-    if (!bytes_starts(target, BYTES_LIT("projects/")) && cloud_wire_find(target, 1).len > 0)
-        target = cloud_wire_find(target, 1);
+    if (!bytes_starts(target, BYTES_LIT("projects/")) && first_field(target).len > 0)
+        target = first_field(target);
     return cloud_fault_http(f, op_of(method), target);
 }

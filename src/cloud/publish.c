@@ -11,7 +11,7 @@ enum { F_DATA = 1, F_ATTRIBUTE = 2, F_ID = 3, F_TIME = 4, F_ORDERING_KEY = 5 };
 
 /* The documented limits of a publish request. */
 enum {
-    REQUEST_BYTES_MAX = 10 << 20, MESSAGES_MAX = 1000, ATTRIBUTES_MAX = 100, ATTRIBUTE_KEY_MAX = 256,
+    REQUEST_BYTES_MAX = 10000000, MESSAGES_MAX = 1000, ATTRIBUTES_MAX = 100, ATTRIBUTE_KEY_MAX = 256,
     ATTRIBUTE_VALUE_MAX = 1024, ORDERING_KEY_MAX = 1024
 };
 
@@ -177,7 +177,13 @@ static bool check_messages(struct cloud_unary *u, struct bytes request, struct b
 {
     CLEANUP(buf_fini) struct buf one = { 0 };
     size_t count = 0;
-    const char *wrong = request.len > REQUEST_BYTES_MAX ? "The request is larger than 10 MB." : NULL;
+    const char *wrong = NULL;
+    if (request.len > REQUEST_BYTES_MAX) {
+        cloud_unary_fail_about(u, GRPC_INVALID_ARGUMENT, BYTES_LIT("messages"), "The value for request_size is too "
+                               "large. You passed %zu in the request, but the maximum value is %d.", request.len,
+                               (int) REQUEST_BYTES_MAX);
+        return false;
+    }
     struct cloud_wire w = cloud_wire_of(request);
     struct cloud_wire_field f;
     while (wrong == NULL && cloud_wire_next(&w, &f)) {
@@ -190,7 +196,7 @@ static bool check_messages(struct cloud_unary *u, struct bytes request, struct b
     if (wrong == NULL && count == 0)
         wrong = "No messages to publish";
     if (wrong != NULL)
-        cloud_unary_fail(u, GRPC_INVALID_ARGUMENT, "%s", wrong);
+        cloud_unary_fail_about(u, GRPC_INVALID_ARGUMENT, BYTES_LIT("messages"), "%s", wrong);
     return wrong == NULL;
 }
 

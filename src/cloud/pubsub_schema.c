@@ -14,8 +14,12 @@ REST_SCHEMA(topic, "Topic", "A topic.", REST_TEXT("name"), REST_PAIRS("labels"),
             REST_OBJECT("messageStoragePolicy", policy_storage), REST_TEXT("kmsKeyName"),
             REST_FLAG("satisfiesPzs"), REST_SPAN("messageRetentionDuration"), REST_TEXT("state"),
             REST_PAIRS("tags"));
+REST_SCHEMA(oidc_token, "OidcToken", "Who pushes.", REST_TEXT("serviceAccountEmail"), REST_TEXT("audience"));
+static const struct cloud_rest_schema pubsub_wrapper = { "PubsubWrapper", "The message as JSON.", NULL, 0 };
+REST_SCHEMA(no_wrapper, "NoWrapper", "The data alone.", REST_FLAG("writeMetadata"));
 REST_SCHEMA(push_config, "PushConfig", "Where messages are pushed to.", REST_TEXT("pushEndpoint"),
-            REST_PAIRS("attributes"));
+            REST_PAIRS("attributes"), REST_OBJECT("oidcToken", oidc_token),
+            REST_OBJECT("pubsubWrapper", pubsub_wrapper), REST_OBJECT("noWrapper", no_wrapper));
 REST_SCHEMA(expiration_policy, "ExpirationPolicy", "When an idle subscription goes.", REST_SPAN("ttl"));
 REST_SCHEMA(dead_letter_policy, "DeadLetterPolicy", "Where undeliverable messages go.",
             REST_TEXT("deadLetterTopic"), REST_SMALL("maxDeliveryAttempts"));

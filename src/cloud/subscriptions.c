@@ -60,9 +60,25 @@ bool cloud_sub_dead_topic_exists(struct cloud_pubsub *p, const struct cloud_sub_
     return t != NULL && t->durable;
 }
 
+/* Documented: one without a name gets one, in its topic's project. */
+static void make_name(struct cloud_pubsub *p, struct bytes request, struct buf *named)
+{
+    CLEANUP(buf_fini) struct buf name = { 0 };
+    buf_printf(&name, "%.*s/subscriptions/subscription-%llu-%llu",
+               BYTES_FMT(cloud_pubsub_project(cloud_wire_find(request, 2))),
+               (unsigned long long) loop_wall(p->cloud->loop), (unsigned long long) p->last_number + 1);
+    buf_append(named, request);
+    cloud_wire_put_text(named, 1, buf_bytes(&name));
+}
+
 void cloud_sub_create(struct cloud_unary *u, struct bytes request)
 {
     struct cloud_pubsub *p = u->cloud->pubsub;
+    CLEANUP(buf_fini) struct buf named = { 0 };
+    if (cloud_wire_find(request, 1).len == 0 && cloud_pubsub_name_ok(cloud_wire_find(request, 2), "topics")) {
+        make_name(p, request, &named);
+        request = buf_bytes(&named);
+    }
     struct cloud_sub_conf conf;
     struct err err = { 0 };
     if (!cloud_sub_conf_parse(request, &conf, &err)) {

@@ -118,6 +118,23 @@ static void test_subscriptions_that_are_refused(void **state UNUSED)
     fixture_end(&f);
 }
 
+static void test_a_subscription_without_a_name_gets_one(void **state UNUSED)
+{
+    struct fixture f;
+    fixture_make(&f, false);
+    make_topic(&f, TOPIC);
+    CLEANUP(buf_fini) struct buf request = { 0 };
+    CLEANUP(call_fini) struct call a, b;
+    put(&request, 2, TOPIC);
+    call_run(&f, &a, cloud_sub_create, buf_bytes(&request));
+    call_run(&f, &b, cloud_sub_create, buf_bytes(&request));
+    assert_int_equal(b.code, GRPC_OK);
+    struct bytes first = cloud_wire_find(buf_bytes(&a.response), 1), second = cloud_wire_find(buf_bytes(&b.response), 1);
+    assert_true(cloud_pubsub_name_ok(first, "subscriptions") && bytes_starts(first, BYTES_LIT("projects/p/")));
+    assert_false(bytes_eq(first, second));
+    fixture_end(&f);
+}
+
 static void test_deleting_a_topic_leaves_its_subscriptions(void **state UNUSED)
 {
     struct fixture f;
@@ -213,7 +230,8 @@ static void test_the_limits_of_publish(void **state UNUSED)
     assert_publish(&f, GRPC_OK, data, k, v, none);
     assert_publish(&f, GRPC_OK, none, k, v, none);
     assert_publish(&f, GRPC_OK, data, k, bytes_of(large, 1024), bytes_of(large, 1024));
-    assert_publish(&f, GRPC_OK, bytes_of(large, 10000000), none, none, none);
+    assert_publish(&f, GRPC_OK, bytes_of(large, 9999900), none, none, none);
+    assert_publish(&f, GRPC_INVALID_ARGUMENT, bytes_of(large, 10000000), none, none, none);
     assert_publish(&f, GRPC_INVALID_ARGUMENT, none, none, none, none);
     assert_publish(&f, GRPC_INVALID_ARGUMENT, data, bytes_of(large, 257), v, none);
     assert_publish(&f, GRPC_INVALID_ARGUMENT, data, k, bytes_of(large, 1025), none);
@@ -334,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_two_creations_at_once),
         cmocka_unit_test(test_a_subscription_is_answered_with_its_defaults),
         cmocka_unit_test(test_subscriptions_that_are_refused),
+        cmocka_unit_test(test_a_subscription_without_a_name_gets_one),
         cmocka_unit_test(test_deleting_a_topic_leaves_its_subscriptions),
         cmocka_unit_test(test_lists_come_in_pages),
         cmocka_unit_test(test_updates_change_what_the_mask_names),
