@@ -5,6 +5,8 @@
 #include "relay/engine.h"
 
 enum { SINK_PENDING_MAX = 1000 };    /* dead letters that wait for a sink before nothing more is pulled */
+/* Deliveries behind stuck heads that take no place: at most so many times deliveries_max, for each costs memory. */
+enum { PARKED_TIMES = 15 };
 
 static void give_back(struct relay *r, const struct relay_event *ev, enum relay_reason why, bool nack)
 {
@@ -120,7 +122,10 @@ static uint32_t flow_wanted(const struct relay *r)
         return 0;
     if (r->deliveries[DELIVERY_SETTLED].count > r->policy->settled_max)
         return 0;
-    uint32_t leases = r->delivery_slots.used - MIN(r->alone, r->delivery_slots.used);
+    uint64_t free_of_charge = r->alone + MIN((uint64_t) r->parked, (uint64_t) r->policy->deliveries_max * PARKED_TIMES);
+    if (MUTANT(STUCK_LANE_TAKES_ALL))
+        free_of_charge = r->alone;
+    uint32_t leases = r->delivery_slots.used - (uint32_t) MIN(free_of_charge, r->delivery_slots.used);
     uint32_t room = r->policy->deliveries_max > leases ? r->policy->deliveries_max - leases : 0;
     return MIN(room, LIMIT_OUTSTANDING - r->delivery_slots.used);
 }

@@ -150,7 +150,7 @@ struct job {
 struct lane {
     relay_id id;
     uint64_t key;
-    bool head;                     /* a delivery or a job is at its head */
+    bool stuck;                    /* its head fails for reasons of its own: what stands behind takes no place */
     struct list tail;
 };
 
@@ -250,6 +250,7 @@ struct relay {
     bool draining, drain_over;
     us_t drain_until_us;
     uint32_t alone;                /* jobs that wait for a person: the rest flows around them */
+    uint32_t parked;               /* deliveries behind the stuck head of a lane: so it does around these */
 
     uint32_t ack_times[64];        /* receipt to settlement, by size; for the length of extensions */
     uint32_t ack_times_count;
@@ -432,6 +433,8 @@ void relay_lane_next(struct relay *r, struct lane *lane);
 /* Given back: what stands behind `after` (NULL: the whole tail). */
 void relay_lane_break(struct relay *r, struct lane *lane, const struct delivery *after, enum relay_reason why);
 void relay_lane_leave(struct relay *r, struct delivery *d);
+/* The head, a job, is in trouble of its own; until it has gone. */
+void relay_lane_stuck(struct relay *r, struct lane *lane);
 
 /* ---- what an operator must know (notice.c) ---- */
 void relay_notice(struct relay *r, enum relay_notice notice, enum relay_target target, bool on,

@@ -169,6 +169,8 @@ void relay_job_hold(struct relay *r, struct job *job, enum job_hold hold, us_t w
     if (hold == HOLD_TARGET)
         r->target[job->target].stats.held++;
     r->alone += waits_for_a_person(hold);
+    if (waits_for_a_person(hold))
+        relay_lane_stuck(r, job->lane);
     if (hold == HOLD_TIMED || hold == HOLD_ALONE)
         heap_set(&r->job_timers, &job->timer, r->now_us + wait_us);
     if (job->has_body)

@@ -3,6 +3,10 @@
  * queued delivery, then its job), the rest stands BEHIND. Settled, the next one
  * becomes the head; given back or lost, what stands behind goes with it, for the
  * subscription delivers all of that again, in order.
+ *
+ * A head may be stuck for reasons of its own: it waits for a person, or answers
+ * count against it. Then what stands behind it takes no place from other lanes
+ * (relay_admit_flow). To give it back would not help: it comes again at once.
  */
 #include "relay/engine.h"
 
@@ -20,6 +24,7 @@ bool relay_lane_enter(struct relay *r, struct delivery *d, uint64_t key)
     if (lane != NULL) {
         d->lane = lane;
         list_push_back(&lane->tail, &d->lane_link);
+        r->parked += lane->stuck;
         return false;
     }
     relay_id id;
@@ -36,6 +41,9 @@ bool relay_lane_enter(struct relay *r, struct delivery *d, uint64_t key)
 /* The head has gone. */
 void relay_lane_next(struct relay *r, struct lane *lane)
 {
+    if (lane->stuck)
+        r->parked -= (uint32_t) lane->tail.count;
+    lane->stuck = false;
     struct list_link *link = list_pop_front(&lane->tail);
     if (link != NULL) {
         relay_delivery_move(r, CONTAINER_OF(link, struct delivery, lane_link), DELIVERY_QUEUED);
@@ -60,8 +68,18 @@ void relay_lane_leave(struct relay *r, struct delivery *d)
 {
     struct lane *lane = d->lane;
     d->lane = NULL;
-    if (d->state == DELIVERY_BEHIND)
+    if (d->state == DELIVERY_BEHIND) {
         list_remove(&lane->tail, &d->lane_link);
-    else
+        r->parked -= lane->stuck;
+    } else {
         relay_lane_next(r, lane);
+    }
+}
+
+void relay_lane_stuck(struct relay *r, struct lane *lane)
+{
+    if (lane == NULL || lane->stuck)
+        return;
+    lane->stuck = true;
+    r->parked += (uint32_t) lane->tail.count;
 }

@@ -54,6 +54,7 @@ void relay_retry_transient(struct relay *r, struct job *job, const struct relay_
         if (job->counted++ == 0)
             job->first_counted_us = job->attempt_us;
         r->counters.attempts_counted++;
+        relay_lane_stuck(r, job->lane);
         relay_job_progress(r, job);    /* towards its end: lease.max_hold may not begin the count anew */
     } else {
         relay_breaker_fault(r, job->target, answer);

@@ -52,6 +52,7 @@ void relay_stats(const struct relay *r, struct relay_stats *ret_stats)
     s->body_bytes = r->body_bytes;
     s->wants = r->wants.count;
     s->lanes = r->lane_slots.used;
+    s->parked = r->parked;
     s->groups = r->group_slots.used;
     s->flow = r->flow_told;
     s->storm_held = r->storm.held;

@@ -26,6 +26,7 @@ struct relay_stats {
     struct relay_target_stats target[RELAY_TARGETS];
     /* deliveries (leases) by state */
     uint32_t leases, behind, queued, joined, settled, acking;
+    uint32_t parked;                 /* of those behind: behind a stuck head, and so without a place */
     /* jobs by state */
     uint32_t jobs, ready, running, waiting, held;
     uint64_t body_bytes;             /* reserved and held */

@@ -77,6 +77,7 @@ struct sim_plan {
     struct sim_fault fault[SIM_FAULTS];
     struct relay_policy policy;
     bool has_poison;
+    bool stuck_lane;               /* the last lane's messages wait for a person, all of them, and are many */
 };
 
 enum sim_event_kind { SIM_PUBLISH, SIM_HAND_OUT, SIM_EXPIRE, SIM_ARRIVE, SIM_FEED, SIM_ACK, SIM_EXTEND, SIM_TICK,

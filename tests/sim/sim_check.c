@@ -43,6 +43,11 @@ void sim_check_step(struct sim *s, struct sim_relay *sr)
         sim_fail(s, "I8: the ledger is not what the driver counted");
     if (sr->body_bytes > sr->policy.body_bytes_max + sr->policy.message_bytes_max)
         sim_fail(s, "I10: %llu bytes of bodies", (unsigned long long) sr->body_bytes);
+    struct relay_stats st = { 0 };
+    if (s->plan.lanes)
+        relay_stats(sr->r, &st);
+    if (st.parked > st.behind)
+        sim_fail(s, "I10: %u deliveries behind stuck heads, of %u behind any", st.parked, st.behind);
     for (int t = 0; t < RELAY_TARGETS; t++) {
         if (sr->in_flight[t] > sr->policy.limit_max[t])
             sim_fail(s, "I10: %u attempts at target %d", sr->in_flight[t], t);

@@ -40,6 +40,8 @@ static void plan_policy(struct sim *s)
     y->limit_max[AT_SOURCE] = y->limit_max[AT_DEST] = (uint32_t) between(s, 4, 200);
     y->deliveries_max = (uint32_t) between(s, 8, 600);
     y->jobs_max = (uint32_t) between(s, 4, 400);
+    if (p->stuck_lane)
+        y->deliveries_max = MIN(y->deliveries_max, 60u);
     if (p->has_poison) {
         y->deliveries_max = MAX(y->deliveries_max, 40u);
         y->jobs_max = MAX(y->jobs_max, 20u);
@@ -116,8 +118,9 @@ uint32_t sim_plan_message(struct sim *s, enum sim_kind kind, us_t at_us)
         m->in_dest = true;
         m->dest_content = kind == KIND_DIFFERENT ? m->content + 2 : m->content;
     }
-    if (s->plan.lanes && kind != KIND_POISON_FETCH && kind != KIND_POISON_INGEST && chance(s, 0.7)) {
-        m->lane = (uint32_t) between(s, 1, SIM_LANES - 1);
+    bool stuck = s->plan.stuck_lane && kind == KIND_DIFFERENT;
+    if (stuck || (s->plan.lanes && kind != KIND_POISON_FETCH && kind != KIND_POISON_INGEST && chance(s, 0.7))) {
+        m->lane = stuck ? SIM_LANES - 1 : (uint32_t) between(s, 1, SIM_LANES - 1 - s->plan.stuck_lane);
         m->lane_place = s->lane_len[m->lane]++;
         s->lane_members[m->lane] = mem_grow(s->lane_members[m->lane],
                                             s->lane_len[m->lane] * sizeof(s->lane_members[0][0]));
@@ -165,6 +168,7 @@ void sim_plan_make(struct sim *s)
     p->lanes = chance(s, 0.2);
     p->relays = p->lanes || chance(s, 0.6) ? 1 : (uint32_t) between(s, 2, SIM_RELAYS);
     p->groups = p->lanes || chance(s, 0.7) ? GROUPS_NONE : chance(s, 0.5) ? GROUPS_OURS : GROUPS_RUNNER;
+    p->stuck_lane = p->lanes && chance(s, 0.3);
     p->has_poison = p->groups == GROUPS_NONE && chance(s, 0.3);
     p->messages = (uint32_t) between(s, 5, chance(s, 0.3) ? 400 : 60);
     p->spread_us = chance(s, 0.5) ? between(s, US_PER_S, 60 * US_PER_S) : between(s, US_PER_MIN, 40 * US_PER_MIN);
@@ -183,6 +187,9 @@ void sim_plan_make(struct sim *s)
     bool bad = chance(s, 0.6);
     for (uint32_t i = 0; i < p->messages; i++)
         sim_plan_message(s, pick_kind(s, bad), s->now_us + between(s, 0, p->spread_us));
+    if (p->stuck_lane)    /* more of them than there are places for all */
+        for (us_t n = p->policy.deliveries_max + between(s, 1, 20); n > 0; n--)
+            sim_plan_message(s, KIND_DIFFERENT, s->now_us + between(s, 0, p->spread_us / 4));
     if (p->has_poison)
         sim_plan_message(s, chance(s, 0.5) ? KIND_POISON_FETCH : KIND_POISON_INGEST, s->now_us);
     s->newest_token = s->oldest_good_token = 1;

@@ -123,6 +123,8 @@ void sim_give_back(struct sim *s, uint32_t delivery, us_t again_us)
     m->handed_out--;
     if (m->acked)
         return;
+    if (m->lane != 0 && m->last_delivery != delivery && s->deliveries[m->last_delivery].live)
+        return;    /* it was handed out again since, with those before it: the old lease's end means nothing */
     if (m->lane != 0)
         s->lane_next[m->lane] = MIN(s->lane_next[m->lane], m->lane_place);
     sim_hand_out_later(s, d->message, again_us);

@@ -254,6 +254,81 @@ static void a_released_head_takes_its_tail_along(void **state UNUSED)
     rig_end(&g);
 }
 
+/* The head of lane 99 in the destination with other bytes: it waits for a person, with six behind it. */
+static relay_id stick(struct rig *g)
+{
+    struct relay_policy p = rig_policy();
+    p.deliveries_max = 8;
+    rig_start(g, p);
+    relay_id head = deliver_lane(g, 1, 99);
+    rig_done(g, rig_want_attempt(g, OP_FETCH), ERR_OK);
+    struct relay_action ingest = rig_want_attempt(g, OP_INGEST);
+    for (uint32_t i = 2; i <= 4; i++)
+        deliver_lane(g, i, 99);
+    assert_int_equal(rig_stats(g).parked, 0);    /* it moves: they take places like all others */
+    rig_done(g, ingest, ERR_CONFLICT);
+    rig_done(g, rig_want_attempt(g, OP_PROVE), ERR_DIFFERENT);
+    for (uint32_t i = 5; i <= 7; i++)
+        deliver_lane(g, i, 99);
+    assert_int_equal(rig_stats(g).behind, 6);
+    return head;
+}
+
+static void a_stuck_lane_takes_no_places(void **state UNUSED)
+{
+    struct rig g;
+    stick(&g);
+    assert_int_equal(rig_stats(&g).parked, 6);
+    assert_true(rig_stats(&g).flow >= 4);
+    for (uint32_t i = 8; i <= 40; i++)
+        deliver_lane(&g, i, 99);
+    assert_true(rig_stats(&g).flow >= 4);
+    deliver_lane(&g, 50, 98);
+    rig_want_attempt(&g, OP_FETCH);    /* another lane goes on */
+    for (uint32_t i = 41; i <= 49; i++)
+        deliver_lane(&g, i, 99);
+    for (uint32_t i = 51; i <= 140; i++)
+        deliver_lane(&g, i, 99);
+    assert_int_equal(rig_stats(&g).flow, 0);    /* memory has a bound: fifteen times the places */
+    rig_end(&g);
+}
+
+static void a_lane_that_moves_again_counts_again(void **state UNUSED)
+{
+    struct rig g;
+    relay_id head = stick(&g);
+    relay_id last = deliver_lane(&g, 8, 99);
+    rig_feed(&g, (struct relay_event) { .kind = EV_LEASE, .lease = last });
+    assert_int_equal(rig_stats(&g).parked, 6);    /* one that was lost is not counted any more */
+    for (uint32_t i = 0; i < 7; i++)
+        rig_feed(&g, (struct relay_event) { .kind = EV_LEASE, .lease = { i, 1 }, .until_us = g.now + 30 * US_PER_MIN });
+    rig_pass(&g, 6 * US_PER_MIN);
+    struct relay_action *again = rig_attempt(&g, OP_INGEST);
+    if (again == NULL)
+        again = rig_attempt(&g, OP_FETCH);
+    assert_non_null(again);    /* looked at again, and still stuck until it is settled */
+    assert_int_equal(rig_stats(&g).parked, 6);
+    rig_feed(&g, (struct relay_event) { .kind = EV_LEASE, .lease = head });
+    assert_int_equal(rig_stats(&g).parked, 0);
+    rig_end(&g);
+}
+
+static void answers_that_count_make_a_lane_stuck(void **state UNUSED)
+{
+    struct rig g;
+    rig_start(&g, rig_policy());
+    deliver_lane(&g, 1, 99);
+    struct relay_action fetch = rig_want_attempt(&g, OP_FETCH);
+    deliver_lane(&g, 2, 99);
+    for (uint32_t i = 10; i < 13; i++) {    /* the evidence */
+        rig_deliver(&g, i);
+        rig_done(&g, rig_want_attempt(&g, OP_FETCH), ERR_OK);
+    }
+    rig_done(&g, fetch, ERR_TRANSIENT);
+    assert_int_equal(rig_stats(&g).parked, 1);
+    rig_end(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +340,9 @@ int main(void)
         cmocka_unit_test(the_runners_answer_is_the_acknowledgement),
         cmocka_unit_test(what_is_not_settled_fails_the_runners_bundle),
         cmocka_unit_test(a_lane_runs_one_at_a_time_in_order),
+        cmocka_unit_test(a_stuck_lane_takes_no_places),
+        cmocka_unit_test(a_lane_that_moves_again_counts_again),
+        cmocka_unit_test(answers_that_count_make_a_lane_stuck),
         cmocka_unit_test(a_lost_head_takes_its_tail_along),
         cmocka_unit_test(a_lost_delivery_behind_takes_what_follows),
         cmocka_unit_test(a_released_head_takes_its_tail_along),
