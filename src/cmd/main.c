@@ -24,6 +24,7 @@ static command_fn *const functions[COMMANDS] = {
     [CMD_DEAD] = cmd_dead,
     [CMD_EMULATE] = cmd_emulate,
     [CMD_GEN] = cmd_gen,
+    [CMD_GET] = cmd_get,
     [CMD_HELP] = cmd_help,
     [CMD_JOBS] = cmd_jobs,
     [CMD_RUN] = cmd_run,

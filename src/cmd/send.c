@@ -8,6 +8,7 @@
  */
 #include "cmd/child.h"
 #include "cmd/command.h"
+#include "cmd/endpoint.h"
 #include "cmd/rest.h"
 
 #include "base/b64.h"
@@ -20,7 +21,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { SEND_WINDOW = 32 };
 
@@ -36,7 +36,7 @@ struct sending {
     struct send_message *messages;
     size_t count, cap;
     struct store_name store;
-    char host[64];
+    char host[ENDPOINT_HOST];
     uint16_t port;
     size_t taken, refused;
     struct err first;        /* why the first was refused */
@@ -99,29 +99,6 @@ static bool read_input(struct sending *s, struct err *err)
             add(s, i, 0, buf_bytes(&coded));
         }
     }
-    return true;
-}
-
-static bool read_endpoint(struct sending *s, struct err *err)
-{
-    const char *text = opt_str(s->in->values, OPT_endpoint);
-    if (text[0] == '\0')
-        text = getenv("HEALTHCARE_EMULATOR_HOST");
-    if (text == NULL || text[0] == '\0')
-        return FAIL(err, USAGE, "send: which local cloud? start one with `hl7relay emulate`, then give --endpoint 127.0.0.1:PORT "
-                    "or set HEALTHCARE_EMULATOR_HOST");
-    struct bytes rest = bytes_str(text);
-    if (bytes_starts(rest, BYTES_LIT("http://")))
-        rest = bytes_sub(rest, 7, SIZE_MAX);
-    struct bytes host = bytes_cut(&rest, ':');
-    uint64_t port = 0;
-    if (!bytes_to_u64(rest, &port) || port == 0 || port > 65535 || host.len >= sizeof(s->host))
-        return FAIL(err, USAGE, "send: \"%.80s\" is not HOST:PORT", text);
-    if (!bytes_eq_str(host, "127.0.0.1") && !bytes_eq_str(host, "localhost"))
-        return FAIL(err, USAGE, "send: only a local cloud on 127.0.0.1 or localhost gets files, not \"%.80s\"", text);
-    memcpy(s->host, host.ptr, host.len);
-    s->host[host.len] = '\0';
-    s->port = (uint16_t) port;
     return true;
 }
 
@@ -210,7 +187,7 @@ int cmd_send(const struct invocation *in)
     if (ok && opt_str(in->values, OPT_to)[0] == '\0')
         ok = FAIL(&err, USAGE, "send: --to STORE is missing: projects/P/locations/L/datasets/D/hl7V2Stores/S");
     ok = ok && store_name_parse(bytes_str(opt_str(in->values, OPT_to)), &s.store, &err);
-    ok = ok && read_endpoint(&s, &err) && read_input(&s, &err) && send_all(&s, &err);
+    ok = ok && endpoint_local(in, "send", s.host, &s.port, &err) && read_input(&s, &err) && send_all(&s, &err);
     if (ok && s.refused > 0)
         err = s.first;
     else if (!ok)

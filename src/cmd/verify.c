@@ -4,6 +4,7 @@
 
 #include "cmd/command.h"
 #include "cmd/print.h"
+#include "cmd/tokens.h"
 #include "conf/config.h"
 #include "json/write.h"
 #include "loop/clock.h"
@@ -104,41 +105,10 @@ static void report(const struct verify *v, bool json, double seconds, size_t als
 
 /* ---- connections ---- */
 
-struct first_token {
-    struct auth_watcher watcher;
-    bool done;
-    struct err err;
-};
-
-static void on_token(struct auth_watcher *w, uint32_t gen UNUSED, const struct err *err)
-{
-    struct first_token *t = CONTAINER_OF(w, struct first_token, watcher);
-    t->done = true;
-    t->err = *err;
-}
-
-static bool wait_token(struct assembly *a, struct err *err)
-{
-    if (a->auth == NULL)
-        return true;
-    struct first_token t = { .watcher.fn = on_token };
-    auth_watch(a->auth, &t.watcher);
-    auth_refresh(a->auth, 0);
-    while (!t.done && !stopped)
-        loop_pass(a->loop, 100 * US_PER_MS);
-    auth_unwatch(a->auth, &t.watcher);
-    if (t.done && t.err.class == ERR_OK)
-        return true;
-    if (!t.done)
-        return FAIL(err, CANCELLED, "verify: interrupted");
-    *err = t.err;
-    return err_wrap(err, "verify: no access token");
-}
-
 static bool compare(struct assembly *a, struct verify *v, const char *combined, struct err *err)
 {
     TRY(assembly_connect(a, err));
-    TRY(wait_token(a, err));
+    TRY(tokens_wait(a, "verify", &stopped, err));
     v->rest = (struct rest) { .loop = a->loop, .pool = a->store_pool, .auth = a->auth };
     if (a->auth != NULL)
         v->rest.quota_project = auth_source_quota_project(a->auth);

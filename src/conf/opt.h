@@ -26,8 +26,8 @@ enum {
 #define COMMAND(name, word, built, args, summary, examples) C_##name = 1 << CMD_##name,
 #include "conf/commands.def"
 #undef COMMAND
-    C_CONFIG = C_RUN | C_CHECK | C_VERIFY | C_DEAD | C_SUBMIT | C_JOBS,    /* commands that read a configuration */
-    C_WORDS = C_DEAD | C_EMULATE | C_SEND | C_HELP | C_JOBS,    /* commands that take words beside flags */
+    C_CONFIG = C_RUN | C_CHECK | C_VERIFY | C_DEAD | C_SUBMIT | C_JOBS | C_GET,    /* commands that read a configuration */
+    C_WORDS = C_DEAD | C_EMULATE | C_SEND | C_HELP | C_JOBS | C_GET,    /* commands that take words beside flags */
     C_ALL = (1 << COMMANDS) - 1
 };
 
