@@ -6,7 +6,7 @@
 
 #include "base/b64.h"
 #include "cmd/confirm.h"
-#include "cmd/endpoint.h"
+#include "cmd/local_endpoint.h"
 #include "cmd/print.h"
 #include "cmd/rest.h"
 #include "cmd/tokens.h"
@@ -100,9 +100,9 @@ enum { ATTEMPTS = 4 };
 
 static bool fetch_local(struct getting *g, struct loop *loop, struct err *err)
 {
-    char host[ENDPOINT_HOST];
+    char host[LOCAL_ENDPOINT_HOST];
     uint16_t port;
-    TRY(endpoint_local(g->in, "get", host, &port, err));
+    TRY(local_endpoint(g->in, "get", host, &port, err));
     struct resolver *resolver = resolver_make(loop);
     const struct h2_pool_conf conf = { .host = host, .port = port, .connections_max = 1, .streams_max = 2, .connect_timeout_us = 5 * US_PER_S };
     const struct rest rest = { .loop = loop, .pool = h2_pool_make(loop, resolver, &conf), .attempts_max = ATTEMPTS };
@@ -184,7 +184,7 @@ int cmd_get(const struct invocation *in)
             print_faults(&faults);
             return CMD_EXIT_CONFIG;
         }
-    } else if (!endpoint_is_given(in)) {
+    } else if (!local_endpoint_is_given(in)) {
         ok = FAIL(&err, USAGE, "get: where is this store? give --config_path FILE (its credentials and endpoint), --endpoint HOST:PORT, "
                   "or set HEALTHCARE_EMULATOR_HOST");
     }

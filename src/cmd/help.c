@@ -103,8 +103,7 @@ static void render_overview(struct buf *out)
     }
     buf_append_str(out, "\nexamples:\n"
                         "  hl7relay demo                            try it here, offline, in ten seconds\n"
-                        "  hl7relay check --config_path config.json\n"
-                        "  hl7relay --config_path config.json       run it\n\n"
+                        "  hl7relay --config_path config.json       run it\n"
                         "more: hl7relay help COMMAND | config | exit-codes | reasons | metrics | events\n");
 }
 

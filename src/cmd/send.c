@@ -8,7 +8,7 @@
  */
 #include "cmd/child.h"
 #include "cmd/command.h"
-#include "cmd/endpoint.h"
+#include "cmd/local_endpoint.h"
 #include "cmd/rest.h"
 
 #include "base/b64.h"
@@ -36,7 +36,7 @@ struct sending {
     struct send_message *messages;
     size_t count, cap;
     struct store_name store;
-    char host[ENDPOINT_HOST];
+    char host[LOCAL_ENDPOINT_HOST];
     uint16_t port;
     size_t taken, refused;
     struct err first;        /* why the first was refused */
@@ -187,7 +187,7 @@ int cmd_send(const struct invocation *in)
     if (ok && opt_str(in->values, OPT_to)[0] == '\0')
         ok = FAIL(&err, USAGE, "send: --to STORE is missing: projects/P/locations/L/datasets/D/hl7V2Stores/S");
     ok = ok && store_name_parse(bytes_str(opt_str(in->values, OPT_to)), &s.store, &err);
-    ok = ok && endpoint_local(in, "send", s.host, &s.port, &err) && read_input(&s, &err) && send_all(&s, &err);
+    ok = ok && local_endpoint(in, "send", s.host, &s.port, &err) && read_input(&s, &err) && send_all(&s, &err);
     if (ok && s.refused > 0)
         err = s.first;
     else if (!ok)

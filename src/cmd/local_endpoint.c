@@ -1,4 +1,4 @@
-#include "cmd/endpoint.h"
+#include "cmd/local_endpoint.h"
 
 #include <stdlib.h>
 
@@ -8,12 +8,12 @@ static const char *given(const struct invocation *in)
     return flag[0] != '\0' ? flag : variable != NULL ? variable : "";
 }
 
-bool endpoint_is_given(const struct invocation *in)
+bool local_endpoint_is_given(const struct invocation *in)
 {
     return given(in)[0] != '\0';
 }
 
-bool endpoint_local(const struct invocation *in, const char *command, char ret_host[ENDPOINT_HOST], uint16_t *ret_port, struct err *err)
+bool local_endpoint(const struct invocation *in, const char *command, char ret_host[LOCAL_ENDPOINT_HOST], uint16_t *ret_port, struct err *err)
 {
     const char *text = given(in);
     if (text[0] == '\0')
@@ -24,7 +24,7 @@ bool endpoint_local(const struct invocation *in, const char *command, char ret_h
         rest = bytes_sub(rest, 7, SIZE_MAX);
     struct bytes host = bytes_cut(&rest, ':');
     uint64_t port = 0;
-    if (!bytes_to_u64(rest, &port) || port == 0 || port > 65535 || host.len >= ENDPOINT_HOST)
+    if (!bytes_to_u64(rest, &port) || port == 0 || port > 65535 || host.len >= LOCAL_ENDPOINT_HOST)
         return FAIL(err, USAGE, "%s: \"%.80s\" is not HOST:PORT", command, text);
     if (!bytes_eq_str(host, "127.0.0.1") && !bytes_eq_str(host, "localhost"))
         return FAIL(err, USAGE, "%s: only a local cloud on 127.0.0.1 or localhost is spoken to so, not \"%.80s\"", command, text);
