@@ -10,7 +10,7 @@ SECONDS ?= 300
 SEEDS   ?= 2000
 PYTHON  ?= python3
 
-.PHONY: all build setup setup-test setup-bench demo test test-clients install tidy fuzz sim bench asan clean help
+.PHONY: all build setup setup-test setup-bench demo test test-clients test-beam install tidy fuzz sim bench asan clean help
 .DEFAULT_GOAL := all
 
 all: build
@@ -41,6 +41,9 @@ test: setup-test
 test-clients: setup-test
 	@tools/run-tests --only clients
 
+test-beam: setup-test
+	@tools/run-tests --only beam
+
 install: build
 	@meson configure $(BUILD) -Dprefix="$(prefix)"
 	@DESTDIR="$(DESTDIR)" meson install --no-rebuild -C $(BUILD)
@@ -70,6 +73,7 @@ help:
 	@echo 'make demo       run the main job on the embedded local cloud and prove the result'
 	@echo 'make test       build, run and pass all tests (within 25 minutes on two cores)'
 	@echo "make test-clients  Google's client libraries against the local cloud, alone"
+	@echo 'make test-beam  real Apache Beam runners, installed and driven, alone (within 30 minutes)'
 	@echo 'make install    DESTDIR= prefix=/usr/local'
 	@echo 'make tidy       layers, names, sizes, banned calls: a second'
 	@echo 'make asan       all tests under the address and undefined-behaviour sanitizers'

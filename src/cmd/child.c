@@ -41,7 +41,7 @@ static bool is_inherited(const char *variable)
     return false;
 }
 
-static NO_RETURN void become(int fd, int parent, const char *const *argv, const char *const *environment)
+static NO_RETURN void become(int fd, int parent, const char *program, const char *const *argv, const char *const *environment)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
@@ -64,11 +64,17 @@ static NO_RETURN void become(int fd, int parent, const char *const *argv, const 
     for (size_t i = 0; i < have; i++)
         if (is_inherited(environ[i]))
             all[count++] = environ[i];
-    execve(child_self(), (char *const *) argv, (char *const *) all);
+    execve(program, (char *const *) argv, (char *const *) all);
     _exit(127);
 }
 
 bool child_start(struct child *c, const char *const *argv, const char *const *environment, const char *out, struct err *err)
+{
+    return child_start_program(c, child_self(), argv, environment, out, err);
+}
+
+bool child_start_program(struct child *c, const char *program, const char *const *argv, const char *const *environment, const char *out,
+                         struct err *err)
 {
     *c = (struct child) { 0 };
     CHECK(strlen(out) < sizeof(c->out));
@@ -78,12 +84,11 @@ bool child_start(struct child *c, const char *const *argv, const char *const *en
         return FAIL(err, DISK, "cannot write %s: %s", out, strerror(errno));
     struct stat st;
     c->out_begins = fstat(fd, &st) == 0 ? (size_t) st.st_size : 0;
-    child_self();
     fflush(NULL);
     int parent = getpid();
     int pid = fork();
     if (pid == 0)
-        become(fd, parent, argv, environment);
+        become(fd, parent, program, argv, environment);
     close(fd);
     if (pid < 0)
         return FAIL(err, INTERNAL, "cannot start a process: %s", strerror(errno));

@@ -16,9 +16,11 @@ struct child {
     size_t out_begins;    /* of this child, in that file */
 };
 
-/* Runs this very program. environment: "NAME=value", NULL-terminated, may be NULL; of ours only what has no
+/* Runs this very program; child_start_program() another. environment: "NAME=value", NULL-terminated, may be NULL; of ours only what has no
  * say in what a command does (PATH, HOME, locale, sanitizer options) goes along. */
 bool child_start(struct child *c, const char *const *argv, const char *const *environment, const char *out, struct err *err);
+bool child_start_program(struct child *c, const char *program, const char *const *argv, const char *const *environment, const char *out,
+                         struct err *err);
 /* True: it runs. Reaps it otherwise. */
 bool child_is_running(struct child *c);
 /* Waits until it has ended, at most wait_us; false: it still runs. */

@@ -99,13 +99,20 @@ static bool step_fill(struct demo *d, struct err *err)
 
 static bool step_relay(struct demo *d, struct err *err)
 {
-    demo_say(d, d->faults ? "  [3/6] relay, with faults on: 429, 503, resets, lost and cut answers, slow ones, duplicates, reorder\n"
-                          : "  [3/6] relay, no faults\n");
+    const char *what = d->beam ? "relay as a job of Prism" : "relay";
+    if (d->faults)
+        demo_say(d, "  [3/6] %s, with faults on: 429, 503, resets, lost and cut answers, slow ones, duplicates, reorder\n", what);
+    else
+        demo_say(d, "  [3/6] %s, no faults\n", what);
     TRY(demo_relay_run(d, err));
     uint64_t deliveries = d->before_kill.received + d->after.received;
     double rate = d->relay_us > 0 ? (double) d->count * US_PER_S / (double) d->relay_us : 0;
-    demo_say(d, "        %s deliveries   %s retries   %s messages/s, the wait for proof of the planted ones included\n",
-             demo_number(deliveries), demo_number(d->before_kill.retries + d->after.retries), demo_number((uint64_t) rate));
+    if (d->beam)
+        demo_say(d, "        %s messages/s, the lapse of the dead worker's leases and the wait for proof of the planted ones included\n",
+                 demo_number((uint64_t) rate));
+    else
+        demo_say(d, "        %s deliveries   %s retries   %s messages/s, the wait for proof of the planted ones included\n",
+                 demo_number(deliveries), demo_number(d->before_kill.retries + d->after.retries), demo_number((uint64_t) rate));
     TRY(demo_relay_drain(d, err));
     demo_say(d, "  [4/6] graceful stop (SIGTERM) .................................. drained in %.2f s\n",
              (double) d->drain_us / US_PER_S);
@@ -190,8 +197,13 @@ int cmd_demo(const struct invocation *in)
         .count = (size_t) opt_int(v, OPT_messages), .seed = (uint64_t) opt_int(v, OPT_seed),
         .faults = strcmp(opt_str(v, OPT_faults), "on") == 0, .keep = opt_bool(v, OPT_keep), .json = opt_bool(v, OPT_json),
         .quiet = opt_bool(v, OPT_quiet), .plant = (enum demo_break) opt_int(v, OPT_plant),
+        .beam = strcmp(opt_str(v, OPT_demo_runner), "PrismRunner") == 0, .prism = opt_str(v, OPT_prism),
         .tty = isatty(STDOUT_FILENO), .began_us = clock_now()
     };
+    if (d.beam && d.keep) {
+        fprintf(stderr, "error: demo: --keep shows a status page, which a job of a runner has not\n");
+        return CMD_EXIT_USAGE;
+    }
     signal(SIGINT, on_signal);
     signal(SIGTERM, on_signal);
     signal(SIGPIPE, SIG_IGN);

@@ -7,6 +7,7 @@
  *   demo_world   folder, local cloud, relay, connections
  *   demo_fill    makes, plants, announces
  *   demo_relay   runs the relay, kills it half way, drains it
+ *   demo_beam    the same with a Beam runner in between
  *   demo_judge   fetches every message from both stores, asks what is still waiting
  *   demo_dead    reads the dead letters
  *   demo_counters  the relay's own counters, held against all that
@@ -68,9 +69,14 @@ struct demo {
     uint64_t seed;
     bool faults, keep, json, quiet, tty;
     enum demo_break plant;
+    bool beam;                      /* --runner PrismRunner: a job of Prism is the relay */
+    const char *prism;              /* --prism, or "" */
     /* the world */
     char dir[2048];                 /* absolute */
-    struct child cloud, relay;
+    struct child cloud, relay;      /* beam: relay is `submit` */
+    struct child runner, workers;   /* beam: Prism, the pool */
+    uint16_t job_port;
+    char pool_place[64];
     uint16_t cloud_port, status_port;
     struct loop *loop;
     struct resolver *resolver;
@@ -123,6 +129,14 @@ void demo_message_name(const struct demo *d, size_t index, struct buf *out);
 /* ---- demo_relay.c ---- */
 bool demo_relay_run(struct demo *d, struct err *err);
 bool demo_relay_drain(struct demo *d, struct err *err);
+
+/* ---- demo_beam.c ---- */
+bool demo_beam_start(struct demo *d, const char *config, struct err *err);
+void demo_beam_counters(const struct demo *d, struct demo_counters *ret);
+bool demo_beam_is_half_way(struct demo *d, bool *ret_half, struct err *err);
+bool demo_beam_kill(struct demo *d, struct err *err);
+bool demo_beam_counters_agree(const struct demo *d, const struct demo_ledger *l);
+void demo_beam_end(struct demo *d);
 
 /* ---- demo_judge.c ---- */
 bool demo_judge_break(struct demo *d, struct err *err);    /* --break lose, alter */

@@ -28,7 +28,7 @@ void demo_ledger_make(const struct demo *d, struct demo_ledger *ret_ledger)
         if (m->at_source && !m->at_dest && m->dead)
             l.explained++;
     }
-    l.counters_agree = demo_counters_agree(d, &l);
+    l.counters_agree = d->beam ? demo_beam_counters_agree(d, &l) : demo_counters_agree(d, &l);
     *ret_ledger = l;
 }
 

@@ -14,6 +14,8 @@ enum { DEMO_STILL_S = 25, DEMO_LOOK_MS = 20, DEMO_SAME_LOOKS = 3 };
 static bool look(struct demo *d, struct demo_counters *c)
 {
     CLEANUP(buf_fini) struct buf page = { 0 };
+    if (d->beam)
+        return demo_beam_counters(d, c), true;
     if (!child_http_get(d->status_port, "/metrics", &page))
         return false;
     demo_counters_of_page(buf_bytes(&page), c);
@@ -109,6 +111,8 @@ static bool kill_and_restart(struct demo *d, struct watching *w, struct err *err
     d->before_kill = w->c;
     d->unacked_seen = w->unacked;
     d->killed = true;
+    if (d->beam)
+        TRY(demo_beam_kill(d, err));
     child_kill(&d->relay);
     TRY(look_after_kill(d, err));
     TRY(demo_dead_last_segment(d, &d->segment_at_kill, err));
@@ -117,8 +121,12 @@ static bool kill_and_restart(struct demo *d, struct watching *w, struct err *err
     d->restart_us = clock_now() - from;
     w->c = (struct demo_counters) { 0 };
     w->moved_us = clock_now();
-    demo_say(d, "        ... at message %s the relay was killed with SIGKILL, on purpose ...    restarted in %lld ms\n",
-             demo_number(d->count - w->unacked), (long long) (d->restart_us / US_PER_MS));
+    long long ms = d->restart_us / US_PER_MS;
+    if (d->beam)
+        demo_say(d, "        ... in the middle of a bundle its worker was killed with SIGKILL, on purpose ...    submitted again in %lld ms\n", ms);
+    else
+        demo_say(d, "        ... at message %s the relay was killed with SIGKILL, on purpose ...    restarted in %lld ms\n",
+                 demo_number(d->count - w->unacked), ms);
     return true;
 }
 
@@ -134,7 +142,10 @@ bool demo_relay_run(struct demo *d, struct err *err)
             break;
         if (clock_now() - w.moved_us > DEMO_STILL_S * US_PER_S)
             break;    /* what is missing now will be counted as lost, or as still in the subscription */
-        if (d->faults && !d->killed && d->count - w.unacked >= d->count / 2)
+        bool half = d->count - w.unacked >= d->count / 2;
+        if (d->beam && d->faults && !d->killed)
+            TRY(demo_beam_is_half_way(d, &half, err));
+        if (d->faults && !d->killed && half)
             TRY(kill_and_restart(d, &w, err));
         child_wait(&d->relay, DEMO_LOOK_MS * US_PER_MS);
     }
@@ -147,13 +158,21 @@ bool demo_relay_run(struct demo *d, struct err *err)
 bool demo_relay_drain(struct demo *d, struct err *err)
 {
     us_t from = clock_now();
+    uint64_t waiting = d->killed ? d->unacked_at_kill : d->count;
+    for (us_t until = from + 10 * US_PER_S; d->beam && d->after.received + d->planted[DEMO_EMPTY] < waiting && clock_now() < until;) {
+        child_wait(&d->relay, DEMO_LOOK_MS * US_PER_MS);    /* a runner tells its counters every few seconds */
+        demo_beam_counters(d, &d->after);
+    }
     child_signal(&d->relay, SIGTERM);
     if (!child_wait(&d->relay, 40 * US_PER_S))
         return FAIL(err, TIMEOUT, "demo: the relay did not stop on SIGTERM; see %s", d->relay.out);
     d->drain_us = clock_now() - from;
+    if (d->beam)
+        demo_beam_counters(d, &d->after);
     CLEANUP(buf_fini) struct buf log = { 0 };
     TRY(child_read_file(d->relay.out, &log, err));
-    d->final_known = demo_counters_of_log(bytes_sub(buf_bytes(&log), d->relay.out_begins, SIZE_MAX), &d->after);
+    if (!d->beam)
+        d->final_known = demo_counters_of_log(bytes_sub(buf_bytes(&log), d->relay.out_begins, SIZE_MAX), &d->after);
     d->relay_exit = child_exit_code(&d->relay);
     if (d->relay_exit != 0 && d->relay_exit != 3)    /* 3: dead letters were written */
         return FAIL(err, INTERNAL, "demo: the relay ended with exit code %d; see %s", d->relay_exit, d->relay.out);

@@ -202,6 +202,8 @@ static bool write_config(struct demo *d, const char *path, struct err *err)
     buf_clear(&value);
     buf_printf(&value, "file://%s/dead", d->dir);
     json_write_str(&w, "sink", buf_bytes(&value));
+    if (d->beam)
+        json_write_bool(&w, "kept_volume", true);
     json_write_end(&w);
     buf_clear(&value);
     buf_printf(&value, "127.0.0.1:%u", d->status_port);
@@ -225,6 +227,8 @@ bool demo_world_start_relay(struct demo *d, struct err *err)
         d->status_port = child_free_port(9464);
         TRY(write_config(d, buf_str(&config), err));
     }
+    if (d->beam)
+        return demo_beam_start(d, buf_str(&config), err);
     const char *const argv[] = { "hl7relay", "run", "--config_path", buf_str(&config), NULL };
     TRY(child_start(&d->relay, argv, NULL, buf_str(&out), err));
     us_t until = clock_now() + 20 * US_PER_S;
@@ -251,6 +255,7 @@ bool demo_world_end_faults(struct demo *d, struct err *err)
 void demo_world_end(struct demo *d)
 {
     child_kill(&d->relay);
+    demo_beam_end(d);
     if (d->pool != NULL)
         h2_pool_free(d->pool);
     if (d->resolver != NULL)
