@@ -3,7 +3,6 @@
 #include "base/check.h"
 #include "hl7/escape.h"
 
-#include <stdio.h>
 
 struct writing {
     struct json_writer *w;
@@ -34,9 +33,18 @@ static bool has(struct bytes b, char sep)
  */
 static size_t put_key(struct writing *x, size_t len, const char *before, size_t place, const char *behind)
 {
-    int added = snprintf(x->key + len, sizeof(x->key) - len, "%s%zu%s", before, place, behind);
-    CHECK(added > 0 && len + (size_t) added < sizeof(x->key));
-    return len + (size_t) added;
+    char digits[20];
+    size_t count = 0, before_len = strlen(before), behind_len = strlen(behind);
+    do
+        digits[count++] = (char) ('0' + place % 10);
+    while ((place /= 10) > 0);
+    CHECK(len + before_len + count + behind_len < sizeof(x->key));
+    memcpy(x->key + len, before, before_len);
+    len += before_len;
+    while (count > 0)
+        x->key[len++] = digits[--count];
+    memcpy(x->key + len, behind, behind_len + 1);
+    return len + behind_len;
 }
 
 static void write_component(struct writing *x, size_t key_len, struct bytes component)
