@@ -49,6 +49,8 @@ void beam_worker_leave(struct beam_worker *w, const struct err *err)
 static void stop(struct beam_worker *w)
 {
     if (w->stopping || w->phase != WORKER_RUNNING) {
+        if (w->phase != WORKER_ENDING)
+            w->end = BEAM_WORKER_STOPPED;
         finish(w);
         return;
     }

@@ -31,7 +31,7 @@ int beam_worker_flags(int argc, char *const *argv, char **ret_argv)
         struct bytes name = bytes_cut(&rest, '=');
         bool is_short = dashes == 1 && (bytes_eq_str(name, "h") || bytes_eq_str(name, "v") || bytes_eq_str(name, "q"));
         if (is_short) {
-            ret_argv[n++] = argv[i];
+            ret_argv[n++] = mem_dup(bytes_str(argv[i]));
             continue;
         }
         enum opt o = dashes > 0 ? opt_find_flag(CMD_BEAM_WORKER, name) : OPTS;

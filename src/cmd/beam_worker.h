@@ -8,7 +8,7 @@
 
 /*
  * argv without the program and the command's name, as opt_parse_args() takes it: known flags alone, with two dashes
- * and "=value". ret_argv holds argc entries at least; what is made for them stays for the life of the process.
+ * and "=value". ret_argv holds argc entries at least; each is for mem_free().
  */
 int beam_worker_flags(int argc, char *const *argv, char **ret_argv);
 

@@ -96,6 +96,8 @@ static int run_command(unsigned command, const char *program, int argc, char **a
     if (opt_bool(values, OPT_json) && command != CMD_HELP)
         print_json_exit(code, &err);
     mem_free(rest);
+    for (int i = 0; known[i] != NULL; i++)
+        mem_free(known[i]);
     mem_free(known);
     opt_values_free(values);
     return code;
