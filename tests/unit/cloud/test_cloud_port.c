@@ -16,11 +16,11 @@ static struct h2_peer *peer;
 #define UNTIL(condition) RIG_UNTIL(loop, condition)
 #define SEEN(id)         h2_peer_seen(peer, id)
 
-static void start(bool release_on_disconnect)
+static void start_with(const struct cloud_conf *conf)
 {
     struct err err = { 0 };
     loop = loop_make(&err);
-    cloud = cloud_start(loop, &(struct cloud_conf) { .release_on_disconnect = release_on_disconnect }, &err);
+    cloud = cloud_start(loop, conf, &err);
     if (cloud == NULL)
         fail_msg("%s", err.text);
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(cloud_port(cloud)),
@@ -28,6 +28,11 @@ static void start(bool release_on_disconnect)
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(connect(fd, (struct sockaddr *) &to, sizeof(to)), 0);
     peer = h2_peer_make(loop, fd, &(struct h2_peer_conf) { 0 });
+}
+
+static void start(bool release_on_disconnect)
+{
+    start_with(&(struct cloud_conf) { .release_on_disconnect = release_on_disconnect });
 }
 
 static void stop(void)
@@ -375,6 +380,39 @@ static void test_rest_errors(void **state UNUSED)
     stop();
 }
 
+/* The same rules strike the same methods, however they are called. */
+static void test_faults_strike_grpc_and_rest_alike(void **state UNUSED)
+{
+    static const char *const rules[] = { "publish:429:every=2", "manage@top:503:first=1", "ack:slow:ms=1-2",
+                                         "extend:reset", "pull:lost" };
+    start_with(&(struct cloud_conf) { .faults = rules, .faults_count = ARRAY_LEN(rules) });
+    CLEANUP(buf_fini) struct buf topic = { 0 }, publish = { 0 }, sub = { 0 };
+    cloud_wire_put_text(&topic, 1, BYTES_LIT(TOPIC));
+    assert_rpc(PUBLISHER "CreateTopic", &topic, "14");
+    rest("PUT", "/v1/projects/p/topics/top", "{}", 200);
+    rest("PUT", "/v1/projects/p/subscriptions/sub", "{\"topic\":\"" TOPIC "\"}", 200);
+    static const char body[] = "{\"messages\":[{\"data\":\"aGk=\"}]}";
+    rest("POST", "/v1/projects/p/topics/top:publish", body, 200);
+    const char *struck = rest("POST", "/v1/projects/p/topics/top:publish", body, 429);
+    assert_non_null(strstr(struck, "RESOURCE_EXHAUSTED"));
+    cloud_wire_put_text(&publish, 1, BYTES_LIT(TOPIC));
+    cloud_wire_put_bytes(&publish, 2, BYTES_LIT("\x0a\x02hi"));
+    assert_rpc(PUBLISHER "Publish", &publish, "0");
+    assert_rpc(PUBLISHER "Publish", &publish, "8");
+    /* Slow, reset, and an answer that is lost after the work. */
+    cloud_wire_put_text(&sub, 1, BYTES_LIT("projects/p/subscriptions/sub"));
+    assert_rpc(SUBSCRIBER "Acknowledge", &sub, "3");
+    int32_t id = rpc(SUBSCRIBER "ModifyAckDeadline", buf_bytes(&sub), true);
+    UNTIL(SEEN(id)->closed);
+    assert_false(SEEN(id)->ended);
+    cloud_wire_put_uint(&sub, 3, 10);
+    id = rpc(SUBSCRIBER "Pull", buf_bytes(&sub), true);
+    UNTIL(SEEN(id)->closed);
+    assert_false(SEEN(id)->ended);
+    assert_non_null(strstr(rest("GET", "/v1/projects/p/subscriptions/sub:backlog", "", 200), "\"2\""));
+    stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -386,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_exactly_once_confirms_on_the_stream),
         cmocka_unit_test(test_the_same_over_rest),
         cmocka_unit_test(test_rest_errors),
+        cmocka_unit_test(test_faults_strike_grpc_and_rest_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -157,6 +157,58 @@ static void test_leases_of_what_stays_go_on_over_a_seek(void **state UNUSED)
     fixture_end(&f);
 }
 
+static void publish_keyed(struct fixture *f, const char *key, const char *data)
+{
+    CLEANUP(buf_fini) struct buf request = { 0 }, message = { 0 };
+    put(&request, 1, TOPIC);
+    put(&message, 1, data);
+    put(&message, 5, key);
+    cloud_wire_put_bytes(&request, 2, buf_bytes(&message));
+    assert_code(f, GRPC_OK, cloud_topic_publish, &request);
+}
+
+/* A key comes back in its order, after the message of it that is out. */
+static void test_ordering_keys_keep_their_order_over_a_seek(void **state UNUSED)
+{
+    struct fixture f;
+    fixture_make(&f, true);
+    make_topic(&f, TOPIC);
+    CLEANUP(buf_fini) struct buf more = { 0 };
+    cloud_wire_put_uint(&more, 7, true);
+    cloud_wire_put_uint(&more, 10, true);
+    make_sub_with(&f, SUB, &more);
+    publish_keyed(&f, "k", "1");
+    publish_keyed(&f, "k", "2");
+    publish_keyed(&f, "k", "3");
+    struct taker *t = taker_make(&f, SUB, 0);
+    taker_wait(&f, t, 1);
+    acknowledge(&f, t->ack_id[0]);
+    taker_wait(&f, t, 2);    /* 2 is out, 3 waits behind it */
+    seek_time(&f, SUB, 0);
+    idle(&f);
+    assert_int_equal(t->count, 2);
+    for (size_t i = 1; i < 4; i++) {
+        acknowledge(&f, t->ack_id[i]);
+        if (i < 3)
+            taker_wait(&f, t, i + 2);
+    }
+    idle(&f);
+    assert_int_equal(t->count, 4);
+    assert_string_equal(t->data[1], "2");
+    assert_string_equal(t->data[2], "1");
+    assert_string_equal(t->data[3], "3");
+    taker_free(t);
+    seek_time(&f, SUB, 0);
+    t = taker_make(&f, SUB, 0);
+    for (size_t i = 0; i < 3; i++) {
+        taker_wait(&f, t, i + 1);
+        assert_int_equal(t->data[i][0], '1' + (int) i);
+        acknowledge(&f, t->ack_id[i]);
+    }
+    taker_free(t);
+    fixture_end(&f);
+}
+
 static void test_a_topic_that_retains_serves_new_subscriptions(void **state UNUSED)
 {
     for (int on_disk = 0; on_disk < 2; on_disk++) {
@@ -546,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_seek_to_a_time_replays_and_purges),
         cmocka_unit_test(test_without_retention_a_seek_only_purges),
         cmocka_unit_test(test_leases_of_what_stays_go_on_over_a_seek),
+        cmocka_unit_test(test_ordering_keys_keep_their_order_over_a_seek),
         cmocka_unit_test(test_a_topic_that_retains_serves_new_subscriptions),
         cmocka_unit_test(test_a_snapshot_is_what_was_not_acknowledged_and_all_since),
         cmocka_unit_test(test_snapshots_as_resources),
