@@ -101,6 +101,13 @@ static void on_gone(void *ctx)
         h->unary.on_gone(&h->unary);
 }
 
+/* The field that a sentence of transcode.h names: "... at 'topic.labels' ..."; empty: none. */
+static struct bytes field_of(const char *message)
+{
+    const char *at = strstr(message, " at '");
+    return at != NULL ? bytes_of(at + 5, strcspn(at + 5, "'")) : BYTES_LIT("");
+}
+
 /* An error before any method was called. */
 static void refuse(struct cloud_http_reply *reply, bool compact, enum grpc_code code, const char *message)
 {
@@ -108,7 +115,7 @@ static void refuse(struct cloud_http_reply *reply, bool compact, enum grpc_code 
     CLEANUP(buf_fini) struct buf details = { 0 };
     struct buf json = { 0 };
     if (code == GRPC_INVALID_ARGUMENT)
-        cloud_details_write(code, bytes_str(message), BYTES_LIT(""), &details);
+        cloud_details_write(code, bytes_str(message), field_of(message), &details);
     write_error(&json, grpc_code_http(code), code, bytes_str(message), buf_bytes(&details));
     cloud_http_format_apply(&(struct cloud_http_format) { .compact = compact }, &json);
     cloud_http_reply_send(reply, grpc_code_http(code), &none, &json);

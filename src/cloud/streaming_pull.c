@@ -276,11 +276,26 @@ static struct stream *find_stream(struct cloud_sub *s, uint64_t serial)
     return NULL;
 }
 
+/* The disk failed: what would have been confirmed may be tried again. AcknowledgeConfirmation{ ack_ids = 1;
+ * temporary_failed_ack_ids = 4 } */
+static void say_failed(struct buf *message)
+{
+    CLEANUP(buf_fini) struct buf confirmation = { 0 };
+    struct cloud_wire w = cloud_wire_of(cloud_wire_find(buf_bytes(message), R_ACK_CONFIRMED));
+    struct cloud_wire_field f;
+    while (cloud_wire_next(&w, &f))
+        cloud_wire_put_bytes(&confirmation, f.number == 1 ? 4 : f.number, f.octets);
+    buf_clear(message);
+    cloud_wire_put_bytes(message, R_ACK_CONFIRMED, buf_bytes(&confirmation));
+}
+
 static void confirm(void *ctx, const struct err *err)
 {
     struct confirmation *c = ctx;
     struct stream *st = find_stream(cloud_sub_by_number(c->pubsub, c->number), c->serial);
-    if (st != NULL && err == NULL)
+    if (st != NULL && err != NULL)
+        say_failed(&c->message);
+    if (st != NULL)
         stream_send(st, &c->message);
     buf_fini(&c->message);
     mem_free(c);

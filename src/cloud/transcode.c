@@ -126,7 +126,9 @@ static bool read_text(const struct cloud_field *f, struct bytes text, struct buf
     return false;
 }
 
-static bool read_message(const struct cloud_fields *m, const struct json_node *node, struct buf *out, struct err *err);
+/* at: the path to the message from the outermost one ("subscription.retryPolicy"), for errors. */
+static bool read_message(const struct cloud_fields *m, const struct json_node *node, const char *at, struct buf *out,
+                         struct err *err);
 
 static bool read_pairs(const struct cloud_field *f, const struct json_node *node, struct buf *out)
 {
@@ -138,7 +140,8 @@ static bool read_pairs(const struct cloud_field *f, const struct json_node *node
     return true;
 }
 
-static bool read_value(const struct cloud_field *f, const struct json_node *node, struct buf *out, struct err *err)
+static bool read_value(const struct cloud_field *f, const struct json_node *node, const char *at, struct buf *out,
+                       struct err *err)
 {
     enum json_kind kind = json_doc_kind(node);
     char number[32];
@@ -146,7 +149,7 @@ static bool read_value(const struct cloud_field *f, const struct json_node *node
     bool ok;
     if (f->kind == CLOUD_FIELD_MESSAGE && kind == JSON_OBJECT) {
         CLEANUP(buf_fini) struct buf inner = { 0 };
-        TRY(read_message(f->message, node, &inner, err));
+        TRY(read_message(f->message, node, at, &inner, err));
         cloud_wire_put_bytes(out, f->number, buf_bytes(&inner));
         return true;
     }
@@ -163,10 +166,11 @@ static bool read_value(const struct cloud_field *f, const struct json_node *node
         ok = kind == JSON_OBJECT && read_pairs(f, node, out);
     else
         ok = text.ptr != NULL && read_text(f, text, out);
-    return ok ? true : FAIL(err, BAD_INPUT, "Invalid value at '%s'.", f->name);
+    return ok ? true : FAIL(err, BAD_INPUT, "Invalid value at '%s'.", at);
 }
 
-static bool read_message(const struct cloud_fields *m, const struct json_node *node, struct buf *out, struct err *err)
+static bool read_message(const struct cloud_fields *m, const struct json_node *node, const char *at, struct buf *out,
+                         struct err *err)
 {
     for (const struct json_node *n = json_doc_first(node); n != NULL; n = json_doc_next(n)) {
         struct bytes key = bytes_str(json_doc_key(n));
@@ -175,18 +179,20 @@ static bool read_message(const struct cloud_fields *m, const struct json_node *n
         if (f == NULL && m->count == 0)
             cloud_wire_put_uint(out, 1, 1);
         else if (f == NULL)
-            return FAIL(err, BAD_INPUT, "Invalid JSON payload received. Unknown name \"%.*s\": Cannot find field.",
-                        (int) MIN(key.len, 100), key.ptr);
+            return FAIL(err, BAD_INPUT, "Invalid JSON payload received. Unknown name \"%.*s\"%s%s%s: Cannot find field.",
+                        (int) MIN(key.len, 100), key.ptr, at[0] != '\0' ? " at '" : "", at, at[0] != '\0' ? "'" : "");
         if (f == NULL || json_doc_kind(n) == JSON_NULL)
             continue;
+        char path[200];
+        snprintf(path, sizeof(path), "%s%s%s", at, at[0] != '\0' ? "." : "", f->name);
         if (!f->repeated) {
-            TRY(read_value(f, n, out, err));
+            TRY(read_value(f, n, path, out, err));
             continue;
         }
         if (json_doc_kind(n) != JSON_ARRAY)
-            return FAIL(err, BAD_INPUT, "Invalid value at '%s': a list is needed.", f->name);
+            return FAIL(err, BAD_INPUT, "Invalid value at '%s': a list is needed.", path);
         for (const struct json_node *each = json_doc_first(n); each != NULL; each = json_doc_next(each))
-            TRY(read_value(f, each, out, err));
+            TRY(read_value(f, each, path, out, err));
     }
     return true;
 }
@@ -198,7 +204,7 @@ bool cloud_transcode_read(enum cloud_message m, struct bytes json, struct buf *o
     CLEANUP(json_doc_free_ptr) struct json_doc *doc = json_doc_parse(json, err);
     if (doc == NULL || json_doc_kind(json_doc_root(doc)) != JSON_OBJECT)
         return FAIL(err, BAD_INPUT, "Payload isn't valid for request.");
-    return read_message(cloud_api_fields(m), json_doc_root(doc), out, err);
+    return read_message(cloud_api_fields(m), json_doc_root(doc), "", out, err);
 }
 
 bool cloud_transcode_read_field(enum cloud_message m, const char *field, struct bytes text, struct buf *out)

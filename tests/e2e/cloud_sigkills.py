@@ -2,7 +2,7 @@
 """SIGKILL of the local cloud at random moments under load: all that it confirmed is there, nothing that it did not twice.
 
 Each round has a topic, a subscription and a store of its own. Some threads publish, pull and acknowledge, make, label
-and delete topics, create, label and delete HL7v2 messages; each notes what it asks for before it asks, and what was
+and delete topics, subscriptions and snapshots, create, label and delete HL7v2 messages; each notes what it asks for before it asks, and what was
 confirmed. Then the server is killed, started again, and looked at over REST. E2E_KILLS rounds (default 20; the long form
 is 1000), E2E_SEED repeats the moments.
 """
@@ -24,6 +24,7 @@ KILLS = int(os.environ.get('E2E_KILLS', '20'))
 SEED = int(os.environ.get('E2E_SEED', '7'))
 LONGEST_S = 0.15
 DATASETS = '/v1/projects/p/locations/l/datasets'
+RESOURCES = {'topics': 'topic', 'subscriptions': 'subscription', 'snapshots': 'snapshot'}
 GONE = (OSError, http.client.HTTPException, ValueError)
 
 
@@ -66,6 +67,11 @@ class Client:
             token = page.get('nextPageToken')
 
 
+def made(c, kind):
+    """What is there of what administer() makes."""
+    return (t for t in c.items('/v1/projects/p/' + kind, kind) if '/made-' in t['name'])
+
+
 class Thing:
     """Asked for and confirmed, for each of: made, labelled, deleted (of a message of Pub/Sub: acknowledged)."""
 
@@ -79,7 +85,7 @@ class Round:
         self.topic = '/v1/projects/p/topics/round-%d' % number
         self.sub = '/v1/projects/p/subscriptions/round-%d' % number
         self.store = DATASETS + '/d/hl7V2Stores/round-%d' % number
-        self.things = {'published': {}, 'topics': {}, 'messages': {}}
+        self.things = {'published': {}, 'messages': {}, **{kind: {} for kind in RESOURCES}}
         self.lock = threading.Lock()
         self.counter = number * 100000
         self.confirmed = 0
@@ -124,12 +130,14 @@ class Round:
             self.step(c, thing, 'deleted', 'POST', self.sub + ':acknowledge', {'ackIds': [message['ackId']]})
 
     def administer(self, c):
-        key, thing = self.thing('topics')
-        path = '/v1/projects/p/topics/made-%d' % key
-        self.step(c, thing, 'made', 'PUT', path, {})
-        self.step(c, thing, 'labelled', 'PATCH', path, {'topic': {'labels': {'k': 'v'}}, 'updateMask': 'labels'})
-        if key % 2:
-            self.step(c, thing, 'deleted', 'DELETE', path)
+        for kind, word in RESOURCES.items():
+            key, thing = self.thing(kind)
+            path = '/v1/projects/p/%s/made-%d' % (kind, key)
+            body = {'topics': {}, 'subscriptions': {'topic': self.topic[4:]}, 'snapshots': {'subscription': self.sub[4:]}}
+            self.step(c, thing, 'made', 'PUT', path, body[kind])
+            self.step(c, thing, 'labelled', 'PATCH', path, {word: {'labels': {'k': 'v'}}, 'updateMask': 'labels'})
+            if key % 2:
+                self.step(c, thing, 'deleted', 'DELETE', path)
 
     def store_message(self, c):
         key, thing = self.thing('messages')
@@ -182,19 +190,19 @@ class Round:
         there = {int(data): None for data in self.drain(c, self.sub)}
         for key in set(there) | set(self.things['published']):
             self.judge_thing('published', key, key in there, None)
-        topics = {int(t['name'].split('-')[-1]): 'labels' in t for t in c.items('/v1/projects/p/topics', 'topics')
-                  if '/made-' in t['name']}
+        for kind in RESOURCES:
+            found = {int(t['name'].split('-')[-1]): 'labels' in t for t in made(c, kind)}
+            for key in set(found) | set(self.things[kind]):
+                self.judge_thing(kind, key, key in found, found.get(key))
         stored = {}
         for m in c.items(self.store + '/messages?view=FULL', 'hl7V2Messages'):
             stored[int(base64.b64decode(m['data']).split(b'|T')[1].split(b'|')[0])] = (m['name'], 'labels' in m)
-        for key in set(topics) | set(self.things['topics']):
-            self.judge_thing('topics', key, key in topics, topics.get(key))
         for key in set(stored) | set(self.things['messages']):
             self.judge_thing('messages', key, key in stored, stored.get(key, (0, None))[1])
         # A message and its notification are one transaction.
         news = self.drain(c, self.sub + '-news')
-        made = {getattr(t, 'name', None) for t in self.things['messages'].values() if 'made' in t.done}
-        if not made <= news or not {name for name, _ in stored.values()} <= news:
+        confirmed = {getattr(t, 'name', None) for t in self.things['messages'].values() if 'made' in t.done}
+        if not confirmed <= news or not {name for name, _ in stored.values()} <= news:
             self.wrong.append('a stored message was not announced')
         if len(news) > sum('made' in t.asked for t in self.things['messages'].values()):
             self.wrong.append('more was announced than was ever asked for')
@@ -202,8 +210,8 @@ class Round:
     def tidy(self, c):
         for path in (self.sub, self.sub + '-news', self.topic, self.topic + '-news', self.store):
             c.expect('DELETE', path)
-        for t in list(c.items('/v1/projects/p/topics', 'topics')):
-            if '/made-' in t['name']:
+        for kind in RESOURCES:
+            for t in list(made(c, kind)):
                 c.expect('DELETE', '/v1/' + t['name'])
 
 

@@ -7,6 +7,8 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 static struct loop *loop;
@@ -275,9 +277,10 @@ static void test_a_cut_stream_gives_back_when_told_so(void **state UNUSED)
     stop();
 }
 
-static void test_exactly_once_confirms_on_the_stream(void **state UNUSED)
+/* One acknowledgement on a stream with exactly-once delivery: in which field of the confirmation it comes back. */
+static void assert_confirmed(const char *data_dir, bool disk_fails, uint32_t field)
 {
-    start(false);
+    start_with(&(struct cloud_conf) { .data_dir = data_dir });
     CLEANUP(buf_fini) struct buf topic = { 0 }, sub = { 0 }, ack = { 0 }, old = { 0 };
     put(&topic, 1, TOPIC);
     assert_rpc(PUBLISHER "CreateTopic", &topic, "0");
@@ -294,12 +297,27 @@ static void test_exactly_once_confirms_on_the_stream(void **state UNUSED)
     put(&ack, 2, text);
     cloud_ack_id_write(&(struct cloud_ack_id) { .number = 1 }, &old);
     put(&ack, 2, buf_str(&old));
+    struct rlimit limit, small;
+    getrlimit(RLIMIT_FSIZE, &limit);
+    small = (struct rlimit) { disk_fails ? 1 : limit.rlim_cur, limit.rlim_max };
+    setrlimit(RLIMIT_FSIZE, &small);
     stream_say(id, &ack);
     UNTIL(reply(id, 1).len > 0);
     struct bytes confirmed = cloud_wire_find(reply(id, 1), 5);
-    assert_bytes_equal(cloud_wire_find(confirmed, 1), text);
+    setrlimit(RLIMIT_FSIZE, &limit);
+    assert_bytes_equal(cloud_wire_find(confirmed, field), text);
     assert_bytes_equal(cloud_wire_find(confirmed, 2), buf_str(&old));
     stop();
+}
+
+static void test_exactly_once_confirms_on_the_stream(void **state UNUSED)
+{
+    char dir[64];
+    assert_confirmed(NULL, false, 1);
+    temp_dir_make(dir);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_confirmed(dir, true, 4);    /* to be tried again */
+    temp_dir_remove(dir);
 }
 
 /* --- REST --- */
