@@ -6,6 +6,19 @@
 #include <stdlib.h>
 
 static atomic_uint_fast64_t allocations;
+static void (*_Atomic watch)(void);
+
+void mem_watch(void (*fn)(void))
+{
+    atomic_store_explicit(&watch, fn, memory_order_relaxed);
+}
+
+static void tell_watch(void)
+{
+    void (*fn)(void) = atomic_load_explicit(&watch, memory_order_relaxed);
+    if (fn != NULL)
+        fn();
+}
 
 void *mem_alloc(size_t len)
 {
@@ -19,6 +32,7 @@ void *mem_alloc_n(size_t n, size_t each)
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     void *ptr = malloc(len > 0 ? len : 1);
     CHECK(ptr != NULL);
+    tell_watch();
     return memset(ptr, 0, len);
 }
 
@@ -27,6 +41,7 @@ void *mem_grow(void *ptr, size_t len)
     atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
     void *grown = realloc(ptr, len > 0 ? len : 1);
     CHECK(grown != NULL);
+    tell_watch();
     return grown;
 }
 

@@ -17,6 +17,8 @@ void *mem_grow(void *ptr, size_t len) MUST_USE;     /* realloc, never NULL; new 
 void mem_free(void *ptr);
 char *mem_dup(struct bytes b) MUST_USE;             /* terminated copy */
 uint64_t mem_count(void);
+/* fn runs after each allocation, before its memory is touched; NULL: none (loop/huge_heap.c) */
+void mem_watch(void (*fn)(void));
 
 /* CLEANUP(mem_free_ptr) char *s = NULL; */
 static inline void mem_free_ptr(void *ptr_to_ptr)

@@ -3,6 +3,7 @@
 #include "adapters/storm_file.h"
 #include "base/mem.h"
 #include "loop/clock.h"
+#include "loop/huge_heap.h"
 #include "relay/stats.h"
 #include "run/assemble.h"
 #include "run/log_drain.h"
@@ -388,6 +389,7 @@ enum direct_end direct_run(const struct direct_conf *conf, struct err *err)
     d.a.loop = loop_make(err);
     if (d.a.loop == NULL)
         return DIRECT_FAILED;
+    huge_heap_use();
     loop_set_tick(d.a.loop, 1 * US_PER_MS);
     d.a.log = log_make(&(struct log_conf) {
         .format = conf->log_format, .level = conf->log_level, .per_message = conf->config->log_per_message,
