@@ -17,6 +17,7 @@ enum {
     READ_AT_ONCE = 64 << 10,
     READ_PER_PASS = 512 << 10,   /* then the other connections have their turn */
     RECORD = 16 << 10,           /* the most that one TLS record holds */
+    DEPARTING = 96 << 10,        /* what is gathered for one write, and a record or two beyond */
     OUT_KEPT = 128 << 10         /* a larger output buffer is given back once it is empty */
 };
 
@@ -36,7 +37,7 @@ struct conn {
     bool drained, eof;             /* the socket had no more in this pass; the far side has ended */
     struct bytes wire;             /* received and not yet taken by OpenSSL: in wire_buffer or in held */
     struct buf held;               /* what of it had to wait for another pass */
-    struct buf out;                /* for the socket: out_sent of it have left */
+    struct buf out;                /* what the socket did not take: out_sent of it have left since */
     size_t out_sent;
     uint64_t bytes_in, bytes_out;
 };
@@ -54,6 +55,21 @@ static _Thread_local struct {
 } staging;
 
 /*
+ * What is ready for a socket. It leaves in the same pass, as a rule, so one
+ * buffer a thread is enough and stays in the processor's cache, where a buffer
+ * for each of a hundred connections would not. What the socket does not take,
+ * and what another connection finds here, goes to its owner's `out`.
+ *
+ *      plain -> staging -> OpenSSL (a record at a time) -> departing -> socket
+ *                                                              +-> out -> socket
+ */
+static _Thread_local struct {
+    struct conn *owner;          /* its `out` is empty */
+    size_t len;
+    char bytes[DEPARTING];
+} departing;
+
+/*
  *      socket -> wire_buffer -> OpenSSL (a record at a time) -> read_buffer -> on_read
  *
  * OpenSSL's own read-ahead would save the first step, but it moves all that it
@@ -67,6 +83,39 @@ static bool fail(struct conn *c, enum err_class class, const char *what, const c
         err_set(&c->err, class, "%s: %s", what, why);
     c->failed = true;
     return false;
+}
+
+/* ---- what waits for the socket ----------------------------------------- */
+
+static void move_to_out(size_t sent)
+{
+    if (departing.owner != NULL && departing.len > sent)
+        buf_append(&departing.owner->out, bytes_of(departing.bytes + sent, departing.len - sent));
+    departing.owner = NULL;
+    departing.len = 0;
+}
+
+static void put_out(struct conn *c, struct bytes data)
+{
+    if (departing.owner != c && c->out.len == 0) {
+        move_to_out(0);
+        departing.owner = c;
+    }
+    if (departing.owner == c && data.len <= sizeof(departing.bytes) - departing.len) {
+        memcpy(departing.bytes + departing.len, data.ptr, data.len);
+        departing.len += data.len;
+        return;
+    }
+    if (departing.owner == c)
+        move_to_out(0);
+    buf_append(&c->out, data);
+}
+
+static struct bytes waiting_out(const struct conn *c)
+{
+    if (departing.owner == c)
+        return bytes_of(departing.bytes, departing.len);
+    return bytes_sub(buf_bytes(&c->out), c->out_sent, c->out.len);
 }
 
 /* ---- what OpenSSL reads and writes ------------------------------------ */
@@ -91,7 +140,7 @@ static int bio_write(BIO *bio, const char *data, int len)
     struct conn *c = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
     if (len > 0)
-        buf_append(&c->out, bytes_of(data, (size_t) len));
+        put_out(c, bytes_of(data, (size_t) len));
     return len;
 }
 
@@ -153,7 +202,7 @@ void conn_send(struct conn *c, struct bytes data)
         return;
     c->bytes_out += data.len;
     if (c->ssl == NULL) {
-        buf_append(&c->out, data);
+        put_out(c, data);
         return;
     }
     if (staging.owner != c && staging.owner != NULL)
@@ -178,17 +227,23 @@ static void update_wanted(struct conn *c)
 /* A failure found while sending is told from the loop, not from inside conn_flush(). */
 static void send_out(struct conn *c)
 {
-    while (c->out_sent < c->out.len && !c->failed) {
-        ssize_t n = send(c->io.fd, c->out.ptr + c->out_sent, c->out.len - c->out_sent, MSG_NOSIGNAL);
+    struct bytes rest = waiting_out(c);
+    size_t sent = 0;
+    while (sent < rest.len && !c->failed) {
+        ssize_t n = send(c->io.fd, rest.ptr + sent, rest.len - sent, MSG_NOSIGNAL);
         if (n > 0) {
-            c->out_sent += (size_t) n;
+            sent += (size_t) n;
         } else if (errno == EAGAIN) {
             break;
         } else if (errno != EINTR) {
             fail(c, ERR_RESET, "sending failed", strerror(errno));
         }
     }
-    c->clogged = c->out_sent < c->out.len;
+    c->clogged = sent < rest.len;
+    if (departing.owner == c)
+        move_to_out(sent);
+    else
+        c->out_sent += sent;
     if (!c->clogged) {
         c->out_sent = 0;
         if (c->out.cap > OUT_KEPT)
@@ -206,7 +261,7 @@ void conn_flush(struct conn *c)
     CHECK_MAGIC(c, CONN_MAGIC);
     if (staging.owner == c)
         seal(c);
-    if (c->state != CLOSED && (c->out.len > c->out_sent || c->failed) && !c->clogged)
+    if (c->state != CLOSED && (waiting_out(c).len > 0 || c->failed) && !c->clogged)
         send_out(c);
 }
 
@@ -217,7 +272,7 @@ bool conn_is_clogged(const struct conn *c)
 
 size_t conn_unsent(const struct conn *c)
 {
-    return c->out.len - c->out_sent + (staging.owner == c ? staging.len : 0);
+    return waiting_out(c).len + (staging.owner == c ? staging.len : 0);
 }
 
 /* ---- the end ---------------------------------------------------------- */
@@ -227,6 +282,10 @@ static void destroy(struct conn *c)
     if (staging.owner == c) {
         staging.owner = NULL;
         staging.len = 0;
+    }
+    if (departing.owner == c) {
+        departing.owner = NULL;
+        departing.len = 0;
     }
     loop_io_remove(c->loop, &c->io);
     loop_task_cancel(c->loop, &c->task);
@@ -276,7 +335,7 @@ void conn_free(struct conn *c)
             ERR_clear_error();
             SSL_shutdown(c->ssl);
         }
-        if (c->out.len > 0)
+        if (waiting_out(c).len > 0)
             send_out(c);
     }
     c->freed = true;
@@ -396,7 +455,7 @@ static void read_all(struct conn *c)
     if (c->ssl != NULL && !c->failed && c->reading && n == sizeof(read_buffer))
         loop_task_post(c->loop, &c->task);
     /* TLS itself may have had something to say (a key update). */
-    if (c->ssl != NULL && c->out.len > 0 && !c->clogged)
+    if (c->ssl != NULL && !c->clogged && waiting_out(c).len > 0)
         send_out(c);
 }
 
@@ -418,7 +477,7 @@ static void shake_hands(struct conn *c)
         if (ret != 1)
             judge(c, ret, ERR_TLS, "TLS handshake failed");
     } while (ret != 1 && !c->failed && receive(c));
-    if (c->out.len > 0 && !c->clogged) {
+    if (!c->clogged && waiting_out(c).len > 0) {
         bool was = c->failed;    /* an alert that tells why is sent even when we are the ones who fail */
         c->failed = false;
         send_out(c);

@@ -235,6 +235,8 @@ static void on_open(void *ctx, bool h2)
         { NGHTTP2_SETTINGS_ENABLE_PUSH, 0 },
         { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, LIMIT_STREAM_WINDOW },
         { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIMIT_HEADER_BYTES },
+        /* RFC 9218, 2.1: we use none, and nghttp2 keeps no tree of streams whose branches are all over memory. */
+        { NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1 },
     };
     s->state = H2_GREETING;
     CHECK(nghttp2_session_client_new3(&s->ng, p->callbacks, s, p->option, h2_mem_functions(p->mem)) == 0);
