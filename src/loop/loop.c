@@ -9,7 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EVENTS = 256 };    /* descriptors served in one pass; the rest are ready still in the next */
+/*
+ * Descriptors served in one pass; the rest are ready still in the next. Few: what a pass reads is looked at,
+ * answered and written before it ends, and should still be in the processor's cache then.
+ */
+enum { EVENTS = 8 };
 
 struct loop {
     int epoll_fd;
@@ -22,6 +26,7 @@ struct loop {
     struct list_link *hook_next;       /* so that a hook may remove any hook */
     uint32_t events_count, events_at;
     uint32_t answers;                  /* what this pass brought, for the tick */
+    bool more;                         /* as many descriptors were ready as one pass serves */
     struct epoll_event events[EVENTS];
 };
 
@@ -60,7 +65,7 @@ void loop_free(struct loop *l)
  * fraction of one wake each. Alone or late, an answer is never kept waiting. */
 static void gather(struct loop *l)
 {
-    if (l->tick_us == 0 || l->answers < 2 || !list_is_empty(&l->tasks))
+    if (l->tick_us == 0 || l->answers < 2 || l->more || !list_is_empty(&l->tasks))
         return;
     us_t now = clock_now();
     us_t until = MIN(l->now_us + l->tick_us, heap_due(&l->timers));
@@ -92,6 +97,7 @@ static void wait_for_events(struct loop *l, us_t wait_us)
     CHECK(n >= 0 || errno == EINTR);
     l->events_count = n > 0 ? (uint32_t) n : 0;
     l->answers = l->events_count;
+    l->more = l->events_count == EVENTS;
     l->now_us = clock_now();
     l->wall_us = clock_wall();
 }

@@ -212,6 +212,40 @@ static void the_tick_waits_only_after_several_answers(void **state UNUSED)
     close(pair[1]);
 }
 
+static unsigned served;
+
+static void on_served(struct loop_io *io, unsigned ready UNUSED)
+{
+    char c;
+    assert_int_equal(read(io->fd, &c, 1), 1);
+    served++;
+}
+
+/* A pass serves a few; the rest is ready already, so that nothing waits for more. */
+static void more_than_a_pass_serves_is_not_kept_waiting(void **state UNUSED)
+{
+    enum { PAIRS = 40, TICK = 500000 };
+    struct loop_io io[PAIRS];
+    int pair[PAIRS][2];
+    for (int i = 0; i < PAIRS; i++) {
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[i]), 0);
+        io[i] = (struct loop_io) { .fd = pair[i][0], .fn = on_served };
+        loop_io_add(loop, &io[i], LOOP_READ);
+        assert_int_equal(write(pair[i][1], "x", 1), 1);
+    }
+    loop_set_tick(loop, TICK);
+    us_t from = clock_now();
+    served = 0;
+    while (served < PAIRS)
+        loop_pass(loop, US_PER_S);
+    assert_true(clock_now() - from < TICK);
+    for (int i = 0; i < PAIRS; i++) {
+        loop_io_remove(loop, &io[i]);
+        close(pair[i][0]);
+        close(pair[i][1]);
+    }
+}
+
 static void on_stop(struct loop_timer *t UNUSED)
 {
     loop_stop(loop);
@@ -235,6 +269,7 @@ int main(void)
         TEST(a_removed_io_is_not_called),
         TEST(a_hangup_is_told_unasked),
         TEST(the_tick_waits_only_after_several_answers),
+        TEST(more_than_a_pass_serves_is_not_kept_waiting),
         TEST(it_runs_until_stopped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
