@@ -49,11 +49,16 @@ struct relay_action *relay_act_lease(struct relay *r, enum relay_action_kind kin
 
 void relay_act_release_taken(struct relay *r)
 {
+    if (r->released == r->taken)
+        return;
     for (; r->released < r->taken; r->released++) {
         struct queued_action *q = &r->actions[r->released & (r->actions_cap - 1)];
         relay_names_unref(&r->names, q->name);
         q->name = NULL;
     }
+    /* Empty: from the front again, which is in the cache. A ring that once held thousands is never round. */
+    if (r->released == r->put)
+        r->released = r->taken = r->put = 0;
 }
 
 size_t relay_take(struct relay *r, struct relay_action *out, size_t max)
