@@ -34,11 +34,11 @@ REST_SCHEMA(type, "Type", "A segment or data type.", REST_TEXT("name"), REST_TEX
             REST_OBJECTS("fields", type_field));
 REST_SCHEMA(types_config, "Hl7TypesConfig", "Segments and data types.", REST_OBJECTS("type", type),
             REST_OBJECTS("version", version_source));
-REST_SCHEMA(schema_package, "SchemaPackage", "What messages are made of.", REST_OBJECTS("schemas", schema_config),
+REST_SHARED_SCHEMA(cloud_rest_schema_package, "SchemaPackage", "What messages are made of.", REST_OBJECTS("schemas", schema_config),
             REST_OBJECTS("types", types_config), REST_TEXT("schematizedParsingType"), REST_FLAG("ignoreMinOccurs"),
             REST_TEXT("unexpectedSegmentHandling"));
 REST_SCHEMA(parser_config, "ParserConfig", "How messages are taken apart.", REST_FLAG("allowNullHeader"),
-            REST_OCTETS("segmentTerminator"), REST_OBJECT("schema", schema_package), REST_TEXT("version"));
+            REST_OCTETS("segmentTerminator"), REST_OBJECT("schema", cloud_rest_schema_package), REST_TEXT("version"));
 REST_SCHEMA(notification, "Hl7V2NotificationConfig", "Where new messages are announced.", REST_TEXT("pubsubTopic"),
             REST_TEXT("filter"));
 REST_SCHEMA(store, "Hl7V2Store", "A store of HL7v2 messages.", REST_TEXT("name"), REST_PAIRS("labels"),

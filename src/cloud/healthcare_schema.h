@@ -14,6 +14,8 @@ enum cloud_healthcare_method {
     CLOUD_HC_METHODS
 };
 
+extern const struct cloud_rest_schema cloud_rest_schema_package; /* of parserConfig.schema */
+
 extern const struct cloud_rest_method cloud_healthcare_methods[CLOUD_HC_METHODS];
 
 #endif

@@ -275,6 +275,8 @@ bool cloud_messages_row(struct bytes value, struct cloud_message_row *ret_row)
     return true;
 }
 
+#define NO_SCHEMA "The local cloud keeps schemas and parses no message by them."
+
 void cloud_messages_write(const struct cloud_store *store, struct bytes name,
                           const struct cloud_message_row *row, enum cloud_view view, struct json_writer *w,
                           const char *key)
@@ -289,6 +291,11 @@ void cloud_messages_write(const struct cloud_store *store, struct bytes name,
         CLEANUP(buf_fini) struct buf bytes = { 0 };
         CHECK(b64_decode(bytes_sub(row->data, 1, row->data.len - 2), &bytes));
         cloud_parsed_data_write(buf_bytes(&bytes), &store->conf, w);
+    }
+    if ((view == CLOUD_VIEW_SCHEMATIZED || view == CLOUD_VIEW_FULL) && store->conf.schema.len > 0) {
+        json_write_object(w, "schematizedData");
+        json_write_str(w, "error", BYTES_LIT(NO_SCHEMA));
+        json_write_end(w);
     }
     json_write_end(w);
 }

@@ -2,7 +2,10 @@
 
 #include "base/b64.h"
 #include "base/limits.h"
+#include "base/check.h"
 #include "base/mem.h"
+#include "cloud/healthcare_schema.h"
+#include "cloud/rest_copy.h"
 
 #include <stdio.h>
 
@@ -42,6 +45,46 @@ static bool is_key(const struct json_value *key, const char *camel, const char *
     return json_str_is(key, camel) || json_str_is(key, snake);
 }
 
+/* False: the value under this name is none of the words. */
+static bool check_words(const struct json_value *schema, const char *name, const char *const *words, size_t count,
+                        struct cloud_json_fault *fault)
+{
+    struct json_field field = { .key = name };
+    TRY(json_scan_object(schema->raw, &field, 1, &fault->err));
+    if (field.value.kind == JSON_NONE)
+        return true;
+    for (size_t i = 0; i < count; i++)
+        if (json_str_is(&field.value, words[i]))
+            return true;
+    return cloud_json_bad(fault, name, "it is none of the words that this field may have");
+}
+
+/*
+ * A schema is kept and given back; no message is parsed by it. That is what SOFT_FAIL allows, with an error in each
+ * message's schematizedData; with HARD_FAIL messages would have to be refused that nobody here can judge.
+ */
+static bool read_schema(const struct json_value *v, bool strict, struct cloud_store_conf *conf,
+                        struct cloud_json_fault *fault)
+{
+    static const char *const fails[] = { "SCHEMATIZED_PARSING_TYPE_UNSPECIFIED", "SOFT_FAIL" };
+    static const char *const handlings[] = { "UNEXPECTED_SEGMENT_HANDLING_MODE_UNSPECIFIED", "FAIL", "SKIP", "PARSE" };
+    struct json_value written;
+    buf_clear(&conf->schema);
+    struct json_writer w = json_write_to(&conf->schema);
+    TRY(cloud_rest_copy(&cloud_rest_schema_package, v, strict, "parserConfig.schema", NULL, &w, fault));
+    if (conf->schema.len == 0)
+        return true;
+    CHECK(json_scan(buf_bytes(&conf->schema), &written, &fault->err));
+    struct json_field hard = { .key = "schematizedParsingType" };
+    CHECK(json_scan_object(written.raw, &hard, 1, &fault->err));
+    if (json_str_is(&hard.value, "HARD_FAIL"))
+        return FAIL(&fault->err, UNIMPLEMENTED,
+                    "parserConfig.schema: the local cloud parses no message by a schema, so it cannot refuse those that do "
+                    "not fit (HARD_FAIL); SOFT_FAIL stores them");
+    return check_words(&written, "schematizedParsingType", fails, ARRAY_LEN(fails), fault) &&
+           check_words(&written, "unexpectedSegmentHandling", handlings, ARRAY_LEN(handlings), fault);
+}
+
 static bool read_parser(const struct json_value *parser, bool strict, struct cloud_store_conf *conf,
                         struct cloud_json_fault *fault)
 {
@@ -49,6 +92,7 @@ static bool read_parser(const struct json_value *parser, bool strict, struct clo
     struct json_value key, v;
     if (parser->kind != JSON_OBJECT && parser->kind != JSON_NULL)
         return cloud_json_bad(fault, "parserConfig", "it must be an object");
+    conf->has_parser = parser->kind == JSON_OBJECT;
     while (json_next(&members, &key, &v)) {
         if (is_key(&key, "allowNullHeader", "allow_null_header"))
             TRY(read_bool(&v, "parserConfig.allowNullHeader", &conf->null_header, fault));
@@ -57,9 +101,7 @@ static bool read_parser(const struct json_value *parser, bool strict, struct clo
         else if (json_str_is(&key, "version"))
             TRY(read_version(&v, &conf->parser, fault));
         else if (json_str_is(&key, "schema"))
-            return FAIL(&fault->err, UNIMPLEMENTED,
-                        "parserConfig.schema is not in this version of the local cloud; "
-                        "leave it out to store messages without a schema");
+            TRY(read_schema(&v, strict, conf, fault));
         else if (strict)
             return cloud_json_unknown(&key, "parserConfig", fault);
     }
@@ -174,6 +216,7 @@ void cloud_store_conf_fini(struct cloud_store_conf *conf)
 {
     free_notifications(conf);
     buf_fini(&conf->terminator);
+    buf_fini(&conf->schema);
     buf_fini(&conf->labels);
 }
 
@@ -185,6 +228,8 @@ static void write_parser(const struct cloud_store_conf *conf, struct json_writer
         json_write_bool(w, "allowNullHeader", true);
     if (conf->terminator.len > 0)
         json_write_b64(w, "segmentTerminator", buf_bytes(&conf->terminator));
+    if (conf->schema.len > 0)
+        json_write_raw(w, "schema", buf_bytes(&conf->schema));
     if (conf->parser != CLOUD_PARSER_UNSET)
         json_write_str(w, "version", bytes_str(names[conf->parser]));
     json_write_end(w);
@@ -193,7 +238,7 @@ static void write_parser(const struct cloud_store_conf *conf, struct json_writer
 void cloud_store_conf_write(const struct cloud_store_conf *conf, struct json_writer *w)
 {
     struct bytes pairs = buf_bytes(&conf->labels), key, value;
-    if (conf->null_header || conf->terminator.len > 0 || conf->parser != CLOUD_PARSER_UNSET)
+    if (conf->has_parser)
         write_parser(conf, w);
     if (conf->notifications_count > 0) {
         json_write_array(w, "notificationConfigs");
@@ -241,19 +286,26 @@ static bool merge_one(struct cloud_store_conf *to, struct cloud_store_conf *from
     } else if (bytes_eq_str(path, "parserConfig.allowNullHeader") ||
                bytes_eq_str(path, "parser_config.allow_null_header")) {
         to->null_header = from->null_header;
+        to->has_parser = true;
+    } else if (bytes_eq_str(path, "parserConfig.schema") || bytes_eq_str(path, "parser_config.schema")) {
+        take_buf(&to->schema, &from->schema);
+        to->has_parser = true;
     } else if (bytes_eq_str(path, "parserConfig.segmentTerminator") ||
                bytes_eq_str(path, "parser_config.segment_terminator")) {
         take_buf(&to->terminator, &from->terminator);
+        to->has_parser = true;
     } else if (bytes_eq_str(path, "parserConfig") || bytes_eq_str(path, "parser_config")) {
         if (from->parser != to->parser)
             return cloud_json_bad(fault, "parserConfig.version",
                                   "it cannot be changed after the store was created");
         to->null_header = from->null_header;
+        to->has_parser = from->has_parser;
         take_buf(&to->terminator, &from->terminator);
+        take_buf(&to->schema, &from->schema);
     } else {
         return cloud_json_bad(fault, "updateMask",
-                              "this version can change rejectDuplicateMessage, notificationConfigs, labels, "
-                              "parserConfig.allowNullHeader and parserConfig.segmentTerminator");
+                              "what can be changed: rejectDuplicateMessage, notificationConfigs, labels, "
+                              "parserConfig.allowNullHeader, parserConfig.segmentTerminator, parserConfig.schema");
     }
     return true;
 }

@@ -17,7 +17,9 @@ struct cloud_notification {
 struct cloud_store_conf {
     enum cloud_parser parser;
     bool null_header, reject_duplicates;
+    bool has_parser;       /* parserConfig was set, maybe to nothing */
     struct buf terminator; /* empty: CR */
+    struct buf schema;     /* parserConfig.schema as JSON; empty: none */
     struct cloud_notification *notifications;
     size_t notifications_count;
     struct buf labels; /* pairs as in facts.h */

@@ -77,6 +77,56 @@ static void what_clients_set_comes_back(void **state)
     stores_rig_end(&rig);
 }
 
+static void a_schema_comes_back_and_parses_nothing(void **state)
+{
+    (void) state;
+    struct stores_rig rig = { 0 };
+    stores_rig_begin(&rig);
+    const char *schema =
+        "{\"schemas\":[{\"messageSchemaConfigs\":{\"ADT_A01\":{\"name\":\"ADT_A01\",\"minOccurs\":1,\"maxOccurs\":1,"
+        "\"members\":[{\"segment\":{\"type\":\"MSH\",\"minOccurs\":1}},{\"group\":{\"name\":\"g\",\"choice\":true,"
+        "\"members\":[{\"segment\":{\"type\":\"ZPI\",\"maxOccurs\":-1}}]}}]}},"
+        "\"version\":[{\"mshField\":\"12\",\"value\":\"2.5\"}]}],"
+        "\"types\":[{\"type\":[{\"name\":\"ZPI\",\"primitive\":\"VARIES\",\"fields\":[{\"name\":\"a\","
+        "\"type\":\"ST\"}]}]}],\"schematizedParsingType\":\"SOFT_FAIL\",\"ignoreMinOccurs\":true}";
+    CLEANUP(buf_fini) struct buf body = { 0 };
+    buf_printf(&body, "{ \"parser_config\" : { \"schema\" : %s } }", schema);
+    stores_rig_ask(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=x", buf_bytes(&body));
+    assert_int_equal(rig.status, 200);
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores/x", "");
+    assert_json_has(&rig, schema);
+    /* Names in snake_case, white space, defaults: the API's own form comes back. */
+    stores_rig_ask_str(&rig, "PATCH", DATASET "/hl7V2Stores/x?updateMask=parserConfig.schema",
+                       "{\"parserConfig\":{\"schema\":{ \"schematized_parsing_type\" : \"SOFT_FAIL\",\n"
+                       "\"ignore_min_occurs\":false, \"types\":[] }}}");
+    assert_json_has(&rig, "\"parserConfig\":{\"schema\":{\"schematizedParsingType\":\"SOFT_FAIL\"}}");
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores/x/messages",
+                       "{\"message\":{\"data\":\"TVNIfF5+XCZ8QXxCfEN8RHwyMDI2MDEwMXx8QURUXkEwMXwxfFB8Mi41DQ==\"}}");
+    assert_int_equal(rig.status, 200);
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores/x/messages?view=SCHEMATIZED_ONLY", "");
+    assert_json_has(&rig, "\"schematizedData\":{\"error\":");
+    assert_json_lacks(&rig, "\"data\":");
+    stores_rig_ask_str(&rig, "GET", DATASET "/hl7V2Stores/x/messages?view=PARSED_ONLY", "");
+    assert_json_lacks(&rig, "schematizedData");
+    buf_clear(&body);
+    buf_append_str(&body, "{\"parserConfig\":{\"schema\":{\"schemas\":[{\"messageSchemaConfigs\":{\"A\":");
+    for (int i = 0; i < 15; i++)
+        buf_append_str(&body, "{\"members\":[{\"group\":");
+    buf_append_str(&body, "{}");
+    for (int i = 0; i < 15; i++)
+        buf_append_str(&body, "}]}");
+    buf_append_str(&body, "}}]}}}");
+    stores_rig_ask(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=deep", buf_bytes(&body));
+    assert_int_equal(rig.status, 400);
+    assert_json_has(&rig, "deep");
+    /* What was set to nothing comes back as nothing, and what was not set not at all. */
+    stores_rig_ask_str(&rig, "POST", DATASET "/hl7V2Stores?hl7V2StoreId=y", "{\"parserConfig\":{}}");
+    assert_json_has(&rig, "\"parserConfig\":{}");
+    stores_rig_ask_str(&rig, "GET", STORE, "");
+    assert_json_lacks(&rig, "parserConfig");
+    stores_rig_end(&rig);
+}
+
 static void a_bad_store_is_refused_with_the_field(void **state)
 {
     (void) state;
@@ -91,7 +141,17 @@ static void a_bad_store_is_refused_with_the_field(void **state)
           "Invalid JSON payload received. Unknown name \\\"gcsSource\\\": Cannot find field." },
         { "{\"parserConfig\":{\"x\":1}}", 400, "at 'parserConfig'" },
         { "{\"parserConfig\":{\"version\":\"V9\"}}", 400, "parserConfig.version" },
-        { "{\"parserConfig\":{\"schema\":{}}}", 501, "UNIMPLEMENTED" },
+        { "{\"parserConfig\":{\"schema\":{\"schematizedParsingType\":\"HARD_FAIL\"}}}", 501, "UNIMPLEMENTED" },
+        { "{\"parserConfig\":{\"schema\":{\"schematizedParsingType\":\"SOFT\"}}}", 400, "schematizedParsingType" },
+        { "{\"parserConfig\":{\"schema\":{\"unexpectedSegmentHandling\":\"x\"}}}", 400, "unexpectedSegment" },
+        { "{\"parserConfig\":{\"schema\":{\"schemas\":{}}}}", 400, "parserConfig.schema.schemas" },
+        { "{\"parserConfig\":{\"schema\":{\"schemas\":[null]}}}", 400, "null" },
+        { "{\"parserConfig\":{\"schema\":{\"schemas\":[{\"version\":[{\"msh\":\"\"}]}]}}}", 400, "Unknown name" },
+        { "{\"parserConfig\":{\"schema\":{\"types\":[{\"type\":[{\"fields\":[{\"minOccurs\":\"x\"}]}]}]}}}", 400,
+          "fields.minOccurs" },
+        { "{\"parserConfig\":{\"schema\":{\"ignoreMinOccurs\":1}}}", 400, "ignoreMinOccurs" },
+        { "{\"parserConfig\":{\"schema\":{\"schemas\":[{\"messageSchemaConfigs\":[]}]}}}", 400,
+          "messageSchemaConfigs" },
         { "{\"notificationConfigs\":[{\"pubsubTopic\":\"t\"}]}", 400, "pubsubTopic" },
         { "{\"notificationConfigs\":[{\"pubsubTopic\":\"projects/p/topics/t\",\"filter\":\"(\"}]}", 400,
           "filter" },
@@ -238,6 +298,7 @@ int main(void)
         cmocka_unit_test(a_dataset_is_made_by_an_operation_that_is_done),
         cmocka_unit_test(lists_come_in_pages),
         cmocka_unit_test(what_clients_set_comes_back),
+        cmocka_unit_test(a_schema_comes_back_and_parses_nothing),
         cmocka_unit_test(a_bad_store_is_refused_with_the_field),
         cmocka_unit_test(a_patch_changes_what_its_mask_names),
         cmocka_unit_test(what_is_deleted_takes_its_messages_along),
