@@ -1,6 +1,7 @@
 #include "cloud/grpc_pubsub.h"
 
 #include "cloud/fault.h"
+#include "cloud/proto_wire.h"
 #include "cloud/pubsub.h"
 
 struct grpc_unary {
@@ -118,12 +119,22 @@ void cloud_pubsub_not_offered(struct cloud_unary *u, struct bytes request UNUSED
 #define METHOD(service, name, fn, verb, url, to, request, response) RPC_METHOD(service, name, fn)
 #include "cloud/pubsub_methods.def"
 
+/* grpc.health.v1.Health/Check, which orchestrators know: HealthCheckResponse{ status = 1 }, SERVING = 1, NOT_SERVING = 2 */
+static void check_health(void *ctx, struct grpc_stream *s, struct bytes request UNUSED)
+{
+    const struct cloud *c = ctx;
+    CLEANUP(buf_fini) struct buf response = { 0 };
+    cloud_wire_put_uint(&response, 1, c->draining || cloud_db_is_failing(c->db) ? 2 : 1);
+    grpc_stream_answer(s, buf_bytes(&response));
+}
+
 static const struct grpc_method methods[] = {
 #define RPC_METHOD(service, name, fn) { .path = PATH(service, name), .fn_unary = call_##name },
 #define METHOD(service, name, fn, verb, url, to, request, response) RPC_METHOD(service, name, fn)
 #include "cloud/pubsub_methods.def"
     { .path = PATH("google.pubsub.v1.Subscriber", StreamingPull), .streaming = true,
       .fn_stream = cloud_streaming_pull },
+    { .path = "/grpc.health.v1.Health/Check", .fn_unary = check_health },
 };
 
 struct grpc_server *cloud_grpc_make(struct cloud *c)

@@ -80,7 +80,7 @@ void cloud_reset(struct cloud *c, struct bytes project, cloud_db_then_fn *fn, vo
     buf_printf(&prefix, "projects/%.*s%s", BYTES_FMT(project), project.len > 0 ? "/" : "");
     struct reset *r = mem_alloc(sizeof(*r));
     *r = (struct reset) { .cloud = c, .prefix = mem_dup(buf_bytes(&prefix)), .fn = fn, .ctx = ctx, .waits = 1 };
-    /* Topics first: deleting one writes its subscriptions anew, without it. */
+    /* Topics first: deleting one writes its subscriptions and snapshots anew, without it. */
     for (struct cloud_topic *t = c->pubsub->topics; t != NULL; t = t->hh.next)
         if (t->durable)
             erase(r, cloud_topic_delete, t->name);
@@ -89,6 +89,9 @@ void cloud_reset(struct cloud *c, struct bytes project, cloud_db_then_fn *fn, vo
             erase(r, cloud_sub_delete, s->name);
     for (struct cloud_snapshot *s = c->pubsub->snapshots; s != NULL; s = s->hh.next)
         if (s->durable && !s->going)
+            erase(r, cloud_snapshot_delete, s->name);
+    for (struct cloud_snapshot *s = c->pubsub->snapshots; s != NULL; s = s->hh.next)
+        if (s->durable)
             erase(r, cloud_snapshot_delete, s->name);
     erase_stores(r);
     one_less(r);

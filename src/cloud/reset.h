@@ -1,5 +1,5 @@
 /*
- * Empties the local cloud: topics, subscriptions with their backlogs, datasets, operations, stores, messages, all by
+ * Empties the local cloud: topics, subscriptions with their backlogs, snapshots, datasets, operations, stores, messages, all by
  * the methods that delete one of them, so that streams and waiting pulls end as they do there. Numbers that must not
  * come twice (message ids, store numbers) go on; faults stay.
  */

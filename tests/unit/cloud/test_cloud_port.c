@@ -150,6 +150,9 @@ static void test_unary_calls(void **state UNUSED)
     assert_rpc(PUBLISHER "ListTopicSubscriptions", &topic, "0");
     assert_rpc("/google.pubsub.v1.SchemaService/GetSchema", &none, "12");
     assert_rpc("/google.pubsub.v1.SchemaService/ListSchemas", &none, "12");
+    int32_t health = rpc("/grpc.health.v1.Health/Check", BYTES_LIT(""), true);
+    UNTIL(SEEN(health)->ended);
+    assert_true(bytes_eq(reply(health, 0), bytes_of("\x08\x01", 2)));    /* SERVING */
     put(&none, 1, "projects/p/topics/none");
     int32_t id = rpc(PUBLISHER "GetTopic", buf_bytes(&none), true);
     UNTIL(SEEN(id)->ended);

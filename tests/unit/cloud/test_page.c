@@ -152,6 +152,9 @@ static void furnish(const char *project)
     assert_int_equal(ask("PUT", path, "", body), 200);
     snprintf(path, sizeof(path), "/v1/projects/%s/topics/top:publish", project);
     assert_int_equal(ask("POST", path, "", "{\"messages\":[{\"data\":\"aGk=\"},{\"data\":\"aG8=\"}]}"), 200);
+    snprintf(path, sizeof(path), "/v1/projects/%s/snapshots/snap", project);
+    snprintf(body, sizeof(body), "{\"subscription\":\"projects/%s/subscriptions/sub\"}", project);
+    assert_int_equal(ask("PUT", path, "", body), 200);
     snprintf(path, sizeof(path), "/v1/projects/%s/locations/l/datasets?datasetId=d", project);
     assert_int_equal(ask("POST", path, "", "{}"), 200);
     snprintf(path, sizeof(path), "/v1/projects/%s/locations/l/datasets/d/hl7V2Stores?hl7V2StoreId=s", project);
@@ -170,7 +173,7 @@ static void everything_is_counted(void **state UNUSED)
     assert_null(strstr(buf_str(&reply), "/-/state"));
     assert_int_equal(ask("GET", "/", PAGE, ""), 200);
     assert_says("<b id=\"tile-unacked\">2</b>");
-    assert_says("<b id=\"tile-requests\">6</b>");
+    assert_says("<b id=\"tile-requests\">7</b>");
 }
 
 static void one_project_or_all_are_emptied(void **state UNUSED)
@@ -183,6 +186,7 @@ static void one_project_or_all_are_emptied(void **state UNUSED)
     assert_int_equal(ask("POST", "/-/reset", "", "project=p"), 200);
     assert_int_equal(ask("GET", "/v1/projects/p/topics/top", "", ""), 404);
     assert_int_equal(ask("GET", "/v1/projects/p/subscriptions/sub", "", ""), 404);
+    assert_int_equal(ask("GET", "/v1/projects/p/snapshots/snap", "", ""), 404);
     assert_int_equal(ask("GET", DATASETS "/d", "", ""), 404);
     assert_int_equal(ask("GET", DATASETS "/d/hl7V2Stores/s", "", ""), 404);
     assert_int_equal(ask("GET", "/v1/projects/pp/subscriptions/sub:backlog?prettyPrint=false", "", ""), 200);
