@@ -147,35 +147,6 @@ def without_script(w):
     equal(w.rest.once('GET', '/v1/' + TOPIC)[0], 404, 'and it is empty')
 
 
-def readable(w):
-    """Contrast of every text on the page (WCAG 2, 1.4.3), light and dark, wide and narrow; nothing wider than the window."""
-    contrast = '''
-        const parse = c => c.match(/[\\d.]+/g).map(Number);
-        const lum = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
-                           return .2126 * r + .7152 * g + .0722 * b; };
-        const back = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
-                            if (c.length < 4 || c[3] === 1) return c.slice(0, 3); } return [255, 255, 255]; };
-        const bad = [];
-        for (const e of document.querySelectorAll('body *')) {
-          if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.checkVisibility()) continue;
-          const a = lum(parse(getComputedStyle(e).color).slice(0, 3)), b = lum(back(e));
-          const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
-          if (ratio < 4.5) bad.push(e.tagName + '.' + e.className + ' ' + ratio.toFixed(2));
-        }
-        return bad;'''
-    unlabelled = '''return [...document.querySelectorAll('button, input:not([type=hidden]), select')]
-        .filter(e => !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML.slice(0, 80))'''
-    for dark in (False, True):
-        for size in ((1280, 1000), (500, 900)):
-            with browser.Browser(dark=dark, size=size) as b:
-                what = '%s, %d wide' % ('dark' if dark else 'light', size[0])
-                b.open('http://127.0.0.1:%d/' % w.port)
-                equal(b.run('return matchMedia("(prefers-color-scheme: dark)").matches'), dark, what)
-                equal(b.run(contrast), [], 'contrast of at least 4.5, ' + what)
-                equal(b.run(unlabelled), [], 'every control has a label, ' + what)
-                check(b.run('return document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out, ' + what)
-
-
 with story():
     why = browser.missing()
     if why:
@@ -194,5 +165,5 @@ with story():
                 equal([c for c in b.complaints() if '503' not in c and '400' not in c], [], 'the console holds no complaint')
                 policy(w, b)
                 other_sites(w, b)
-            readable(w)
+            browser.check_readable('http://127.0.0.1:%d/' % w.port)
             without_script(w)

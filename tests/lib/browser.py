@@ -29,6 +29,26 @@ def missing():
     return ''
 
 
+# Texts whose contrast is below what WCAG 2 (1.4.3) asks for.
+CONTRAST = '''
+    const parse = c => c.match(/[\\d.]+/g).map(Number);
+    const lum = c => { const [r, g, b] = c.map(v => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; });
+                       return .2126 * r + .7152 * g + .0722 * b; };
+    const back = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+                        if (c.length < 4 || c[3] === 1) return c.slice(0, 3); } return [255, 255, 255]; };
+    const bad = [];
+    for (const e of document.querySelectorAll('body *')) {
+      if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.checkVisibility()) continue;
+      const a = lum(parse(getComputedStyle(e).color).slice(0, 3)), b = lum(back(e));
+      const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+      if (ratio < 4.5) bad.push(e.tagName + '.' + e.className + ' ' + ratio.toFixed(2));
+    }
+    return bad;'''
+# Controls that a screen reader could not name.
+UNLABELLED = '''return [...document.querySelectorAll('button, input:not([type=hidden]), select')]
+    .filter(e => !(e.ariaLabel || e.textContent.trim() || e.labels?.length)).map(e => e.outerHTML.slice(0, 80))'''
+
+
 class Trouble(Exception):
     pass
 
@@ -133,3 +153,16 @@ class Browser:
     def wait_text(self, selector, wanted, seconds=30):
         return tap.wait_for('%s to show %r (it shows %r)' % (selector, wanted, self.text(selector)),
                             lambda: self.text(selector) == wanted, seconds)
+
+
+def check_readable(url):
+    """Light and dark, wide and narrow: contrast, labels, and nothing wider than the window."""
+    for dark in (False, True):
+        for size in ((1280, 1000), (500, 900)):
+            with Browser(dark=dark, size=size) as b:
+                what = '%s, %d wide' % ('dark' if dark else 'light', size[0])
+                b.open(url)
+                tap.equal(b.run('return matchMedia("(prefers-color-scheme: dark)").matches'), dark, what)
+                tap.equal(b.run(CONTRAST), [], 'contrast of at least 4.5, ' + what)
+                tap.equal(b.run(UNLABELLED), [], 'every control has a label, ' + what)
+                tap.check(b.run('return document.documentElement.scrollWidth <= innerWidth'), 'nothing sticks out, ' + what)

@@ -96,7 +96,7 @@ static void the_page_is_small_plain_and_escaped(void **state UNUSED)
     assert_null(strstr(buf_str(&page), "http://"));
     assert_null(strstr(buf_str(&page), "<x>"));
     assert_non_null(strstr(buf_str(&page), "projects/p/&lt;x&gt;"));
-    assert_non_null(strstr(buf_str(&page), "UNACCOUNTED -3"));
+    assert_non_null(strstr(buf_str(&page), "UNACCOUNTED</span><b>-3</b>"));
     assert_non_null(strstr(buf_str(&page), "dest_nack 3"));
     assert_non_null(strstr(buf_str(&page), "hl7relay dead accept"));
     metrics_free(m);
