@@ -338,7 +338,8 @@ static bool test_holds(const struct node *n, const struct cloud_facts *facts)
     case SEND_TIME:
         return facts->send_us != CLOUD_FACTS_NO_TIME && compares(facts->send_us, n->op, n->at);
     case SEND_DATE:
-        return facts->send_us != CLOUD_FACTS_NO_TIME && compares(day_of(facts->send_us + cloud_zone_offset(facts->zone, facts->send_us) * US_PER_S), n->op, n->at);
+        return facts->send_us != CLOUD_FACTS_NO_TIME &&
+               compares(day_of(facts->send_us + cloud_zone_offset(facts->zone, facts->send_us) * US_PER_S), n->op, n->at);
     case CREATE_TIME:
         return compares(facts->create_us, n->op, n->at);
     case PATIENT:

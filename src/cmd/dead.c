@@ -261,7 +261,8 @@ static int replay(struct dead_work *w)
 {
     struct dead_entries e;
     struct err err = { 0 };
-    struct dead_replay r = { .config = w->config, .dir = w->dir, .topic = w->dir[0] == '\0' ? &w->topic : NULL, .entries = &e, .filter = &w->filter, .limit = w->limit,
+    struct dead_replay r = { .config = w->config, .dir = w->dir, .topic = w->dir[0] == '\0' ? &w->topic : NULL,
+                             .entries = &e, .filter = &w->filter, .limit = w->limit,
                              .per_second = opt_real(w->in->values, OPT_rate) };
     int code = load(w, &e);
     if (code != CMD_EXIT_OK)

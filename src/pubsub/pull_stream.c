@@ -203,7 +203,8 @@ static void open_stream(struct pull_stream *s)
     s->stats.limit = pull_flow_opened(&s->flow, now);
     struct pubsub_codec_open open = {
         .subscription = buf_bytes(&s->subscription), .client_id = bytes_str(s->client_id),
-        .lease_s = s->conf.lease_s, .outstanding_messages = s->stats.limit, .outstanding_bytes = s->conf.outstanding_bytes != 0 ? s->conf.outstanding_bytes : LIMIT_PULL_BYTES,
+        .lease_s = s->conf.lease_s, .outstanding_messages = s->stats.limit,
+        .outstanding_bytes = s->conf.outstanding_bytes != 0 ? s->conf.outstanding_bytes : LIMIT_PULL_BYTES,
     };
     pubsub_codec_open(&open, &request);
     s->call = grpc_call_stream(s->conf.endpoint.pool, &grpc, &events, s);

@@ -114,7 +114,8 @@ enum relay_action_kind {
     ACT_REFRESH,       /* target, token_gen: get a newer one; one at a time */
     ACT_FLOW,          /* count: deliveries that the source may still hand out from now on; each EV_DELIVERY uses one.
                           Said again before it is used up, and at once when it becomes 0 (hold, drain, full) */
-    ACT_NOTICE         /* notice, target, on, answer (what began it, where an answer did): something an operator must know (target held, storm guard, differs at destination ...) */
+    ACT_NOTICE         /* notice, target, on, answer (what began it, where an answer did): something an operator must know
+                          (target held, storm guard, differs at destination ...) */
 };
 
 enum relay_notice {

@@ -17,7 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     struct err err;
     err_set(&err, ERR_INTERNAL, "%.*s", (int) MIN(len, (size_t) 300), text.ptr);
     for (int format = LOG_JSON; format <= LOG_HUMAN; format++) {
-        struct log *l = log_make(&(struct log_conf) { .format = (enum log_format) format, .per_message = true, .ring_bytes = 3 * LIMIT_LOG_CONTENT, .wall = wall,
+        struct log *l = log_make(&(struct log_conf) { .format = (enum log_format) format, .per_message = true,
+                                                      .ring_bytes = 3 * LIMIT_LOG_CONTENT, .wall = wall,
                                                       .stamp = clock_rfc3339, .content_until_us = US_NEVER });
         LOG(l, STATS, LOG_NAME("name", text), LOG_CODE("code", "ok"), LOG_ERR(&err), LOG_INT("n", len));
         log_message_content(l, text, text, text);

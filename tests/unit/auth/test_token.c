@@ -406,7 +406,8 @@ static void whom_to_act_as_is_checked(void **state)
         "", "https://evil.example/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken",
         "https://iamcredentials.googleapis.com.evil.example/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken",
         "http://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@b.c:generateAccessToken",
-        IAM("a"), IAM("a@"), IAM("a@b/../x"), IAM("a@b?x=y"), IAM("a@b@c"), "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@b.c:signBlob",
+        IAM("a"), IAM("a@"), IAM("a@b/../x"), IAM("a@b?x=y"), IAM("a@b@c"),
+        "https://iamcredentials.googleapis.com/v1/projects/-/serviceAccounts/a@b.c:signBlob",
     };
     static const char *const emails[] = { "a", "@b", "a@", "a b@c", "a@b:generateIdToken?", "a@b\r\nX: y" };
     struct err err;

@@ -125,7 +125,8 @@ static const struct {
     const char *source, *dest, *subscription, *code, *want, *meant;
 } names[] = {
     { SOURCE_STORE, SOURCE_STORE, "projects/p/subscriptions/s", "E-CFG-023", "name the same store", "" },
-    { "projects/p/locations/l/datasets/d/hl7v2Stores/src", DEST_STORE, "projects/p/subscriptions/s", "E-CFG-021", "part 7 must be \"hl7V2Stores\"", "\"hl7V2Stores\"" },
+    { "projects/p/locations/l/datasets/d/hl7v2Stores/src", DEST_STORE, "projects/p/subscriptions/s", "E-CFG-021",
+      "part 7 must be \"hl7V2Stores\"", "\"hl7V2Stores\"" },
     { "src", DEST_STORE, "projects/p/subscriptions/s", "E-CFG-021", "part 1 must be \"projects\"", "" },
     { "/" SOURCE_STORE, DEST_STORE, "projects/p/subscriptions/s", "E-CFG-021", "begins or ends with a slash", "" },
     { SOURCE_STORE "/messages", DEST_STORE, "projects/p/subscriptions/s", "E-CFG-021", "goes on after the store's id", "" },

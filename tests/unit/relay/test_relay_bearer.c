@@ -146,11 +146,33 @@ static void a_held_job_whose_lease_is_lost_is_never_started(void **state UNUSED)
     rig_end(&g);
 }
 
+static void an_acknowledgement_that_is_refused_asks_for_a_token(void **state UNUSED)
+{
+    static const enum err_class classes[] = { ERR_UNAUTHENTICATED, ERR_TRANSIENT };
+    for (size_t i = 0; i < ARRAY_LEN(classes); i++) {
+        start_with_tokens(64);
+        feed_token(1, ERR_OK);
+        rig_feed(&g, (struct relay_event) { .kind = EV_TOKEN, .target = AT_DEST, .answer.token_gen = 1 });
+        rig_feed(&g, (struct relay_event) { .kind = EV_TOKEN, .target = AT_SUBSCRIPTION, .answer.token_gen = 1 });
+        relay_id lease = rig_deliver(&g, 1);
+        rig_done(&g, rig_want_attempt(&g, OP_FETCH), ERR_OK);
+        rig_done(&g, rig_want_attempt(&g, OP_INGEST), ERR_OK);
+        assert_int_equal(rig_count(&g, ACT_ACK), 1);
+        rig_feed(&g, (struct relay_event) { .kind = EV_ACKED, .lease = lease,
+                                            .answer = { .class = (uint16_t) classes[i], .token_gen = 1 } });
+        assert_int_equal(rig_count(&g, ACT_REFRESH), classes[i] == ERR_UNAUTHENTICATED);
+        rig_pass(&g, 60 * US_PER_S);
+        assert_true(rig_count(&g, ACT_ACK) > 0);    /* and is sent again */
+        rig_end(&g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_sent_without_a_token),
         cmocka_unit_test(eight_thousand_refusals_make_one_refresh),
+        cmocka_unit_test(an_acknowledgement_that_is_refused_asks_for_a_token),
         cmocka_unit_test(a_fresh_token_refused_is_a_system_fault),
         cmocka_unit_test(a_token_nobody_told_of_does_not_spin),
         cmocka_unit_test(a_held_job_whose_lease_is_lost_is_never_started),

@@ -103,6 +103,24 @@ static void bodies_that_wait_are_dropped_youngest_first(void **state UNUSED)
     rig_end(&g);
 }
 
+static void a_body_that_waits_for_another_try_may_be_dropped_too(void **state UNUSED)
+{
+    struct rig g;
+    rig_start(&g, tight(40 << 10));
+    rig_deliver(&g, 0);
+    struct relay_action fetch = rig_want_attempt(&g, OP_FETCH);
+    struct relay_event ev = rig_answer(&fetch, ERR_OK);
+    ev.body_bytes = 20 << 10;
+    rig_feed(&g, ev);
+    rig_done(&g, rig_want_attempt(&g, OP_INGEST), ERR_TRANSIENT);
+    assert_int_equal(rig_stats(&g).waiting, 1);
+    rig_deliver(&g, 1);
+    want(&g, rig_want_attempt(&g, OP_FETCH), 10 << 10);
+    assert_int_equal(rig_count(&g, ACT_DROP_BODY), 1);
+    assert_int_equal(rig_count(&g, ACT_GRANT), 1);
+    rig_end(&g);
+}
+
 static void a_slow_destination_pushes_back(void **state UNUSED)
 {
     struct rig g;
@@ -268,6 +286,7 @@ int main(void)
         cmocka_unit_test(long_replies_wait_their_turn_oldest_first),
         cmocka_unit_test(a_message_beyond_the_limit_gets_no_grant),
         cmocka_unit_test(bodies_that_wait_are_dropped_youngest_first),
+        cmocka_unit_test(a_body_that_waits_for_another_try_may_be_dropped_too),
         cmocka_unit_test(a_slow_destination_pushes_back),
         cmocka_unit_test(the_storm_guard_holds_after_twenty),
         cmocka_unit_test(dead_letters_under_way_count_for_the_guard),

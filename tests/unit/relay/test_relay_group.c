@@ -55,6 +55,20 @@ static void ours_waits_for_the_permit_and_is_extended(void **state UNUSED)
     rig_end(&g);
 }
 
+static void what_is_settled_and_not_permitted_is_given_back_in_the_end(void **state UNUSED)
+{
+    struct rig g;
+    settle_two(&g);
+    rig_feed(&g, (struct relay_event) { .kind = EV_LEASE, .lease = { 0, 1 } });    /* the first one's lease is lost */
+    rig_feed(&g, (struct relay_event) { .kind = EV_DRAIN, .until_us = g.now + 20 * US_PER_S });
+    assert_int_equal(rig_count(&g, ACT_RELEASE), 0);    /* the permit may still come */
+    rig_pass(&g, 21 * US_PER_S);
+    assert_int_equal(rig_count(&g, ACT_RELEASE), 1);
+    assert_int_equal(rig_nth(&g, ACT_RELEASE, 0)->lease.slot, 1);
+    assert_int_equal(rig_stats(&g).leases, 0);
+    rig_end(&g);
+}
+
 static void a_finalization_that_never_comes_abandons(void **state UNUSED)
 {
     struct rig g;
@@ -333,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ours_waits_for_the_permit_and_is_extended),
+        cmocka_unit_test(what_is_settled_and_not_permitted_is_given_back_in_the_end),
         cmocka_unit_test(a_finalization_that_never_comes_abandons),
         cmocka_unit_test(settled_deliveries_are_bounded),
         cmocka_unit_test(abandoned_means_no_ack_no_extension_no_release),

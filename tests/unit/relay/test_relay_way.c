@@ -166,6 +166,36 @@ static void dead_ids_are_dropped_and_counted(void **state)
     rig_end(&g);
 }
 
+static void a_new_policy_lowers_limits_at_once(void **state UNUSED)
+{
+    struct rig g;
+    rig_start(&g, rig_policy());
+    assert_true(rig_stats(&g).target[AT_DEST].limit > 2);
+    struct relay_policy less = rig_policy();
+    less.limit_max[AT_SOURCE] = less.limit_max[AT_DEST] = 2;
+    rig_feed(&g, (struct relay_event) { .kind = EV_POLICY, .policy = &less });
+    assert_int_equal(rig_stats(&g).target[AT_SOURCE].limit, 2);
+    assert_int_equal(rig_stats(&g).target[AT_DEST].limit, 2);
+    rig_end(&g);
+}
+
+static void a_second_drain_may_only_shorten_the_first(void **state UNUSED)
+{
+    static const us_t second_s[] = { 2, 60 };
+    for (size_t i = 0; i < ARRAY_LEN(second_s); i++) {
+        struct rig g;
+        rig_start(&g, rig_policy());
+        rig_deliver(&g, 1);
+        rig_feed(&g, (struct relay_event) { .kind = EV_DRAIN, .until_us = g.now + 20 * US_PER_S });
+        rig_feed(&g, (struct relay_event) { .kind = EV_DRAIN, .until_us = g.now + second_s[i] * US_PER_S });
+        rig_pass(&g, 3 * US_PER_S);
+        assert_int_equal(rig_stats(&g).leases, i == 0 ? 0 : 1);
+        rig_pass(&g, 18 * US_PER_S);
+        assert_int_equal(rig_stats(&g).leases, 0);
+        rig_end(&g);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +208,8 @@ int main(void)
         cmocka_unit_test(without_a_sink_message_faults_hold),
         cmocka_unit_test(an_acknowledgement_is_sent_until_it_is_answered),
         cmocka_unit_test(dead_ids_are_dropped_and_counted),
+        cmocka_unit_test(a_new_policy_lowers_limits_at_once),
+        cmocka_unit_test(a_second_drain_may_only_shorten_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
