@@ -17,11 +17,17 @@
 struct buf {
     char *ptr;
     size_t len, cap;
+#ifdef BUF_MOVES
+    size_t still;    /* up to this len it does not move: buf_hold_still() */
+#endif
 };
 
 void buf_fini(struct buf *b);                      /* frees; leaves an empty buf */
 void buf_clear(struct buf *b);                     /* keeps the memory */
-char *buf_reserve(struct buf *b, size_t extra);    /* where `extra` more bytes may be written */
+/* Where `extra` more bytes may be written. Slices of the buf end with it, as with all that appends. */
+char *buf_reserve(struct buf *b, size_t extra);
+/* The same, and slices stay good until more than `extra` bytes were appended. */
+char *buf_hold_still(struct buf *b, size_t extra);
 void buf_append(struct buf *b, struct bytes bytes);
 void buf_append_str(struct buf *b, const char *s);
 void buf_append_char(struct buf *b, char c);

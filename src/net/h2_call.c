@@ -53,7 +53,7 @@ static bool copy_request(struct h2_call *c, const struct h2_request *req)
         ok = ok && net_header_value_ok(req->headers[i].value);
     }
     buf_clear(&c->text);
-    buf_reserve(&c->text, len + 1);
+    buf_hold_still(&c->text, len + 1);
     c->method = keep(c, bytes_str(req->method));
     c->path = keep(c, req->path);
     for (size_t i = 0; i < req->headers_count; i++) {

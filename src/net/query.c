@@ -7,7 +7,7 @@
 bool query_parse(struct bytes raw, struct query *q)
 {
     CLEANUP(buf_fini) struct buf text = { 0 };
-    buf_reserve(&text, raw.len);
+    buf_hold_still(&text, raw.len);
     *q = (struct query) { 0 };
     while (raw.len > 0) {
         struct bytes pair = bytes_cut(&raw, '&');
