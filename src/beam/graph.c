@@ -220,6 +220,16 @@ static void add_output(struct graph *g, Beam__PTransform *t, const char *tag, co
     add_collection(g, collection, bounded);
 }
 
+/* Several tasks share the parts out by their hash: with a few for each, none stays without. */
+static int64_t shards_of(const struct graph_conf *conf)
+{
+    enum { FOR_EACH_OF_SEVERAL = 4, SHARDS_MAX = 1000 };
+    const struct config *c = conf->config;
+    if (c->beam_shards > 0)
+        return c->beam_shards;
+    return c->parallelism == 1 ? beam_runner_policy(conf->runner)->shards : MIN(FOR_EACH_OF_SEVERAL * c->parallelism, (int64_t) SHARDS_MAX);
+}
+
 /* What a worker needs to know, in each of its steps. */
 static void write_payload(struct graph *g, const char *what, struct buf *out)
 {
@@ -233,7 +243,7 @@ static void write_payload(struct graph *g, const char *what, struct buf *out)
     if (g->source == PUBSUB_READ)
         json_write_bool(&w, "with_attributes", g->conf->config->pubsub_with_attributes);
     if (strcmp(what, "shards") == 0)
-        json_write_int(&w, "shards", g->conf->config->beam_shards);
+        json_write_int(&w, "shards", shards_of(g->conf));
     if (strcmp(what, "pull") == 0 && g->conf->messages > 0)
         json_write_int(&w, "messages", (int64_t) g->conf->messages);
     settings_write(g->conf->config, &w, "settings");

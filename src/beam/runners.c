@@ -4,9 +4,9 @@
 
 static const struct beam_runner_policy policies[] = {
 #define RUNNER(NAME, name, reads_pubsub, c_source, needs_checkpoints, poll, follow, poll_max, delay, park, open_max, \
-               cap, settled, messages, port, live, why)                                                                     \
+               cap, settled, messages, port, live, shards, why)                                                                     \
     { name, reads_pubsub, c_source, needs_checkpoints, MS(poll), MS(follow), MS(poll_max), MS(delay), MS(park), \
-      MS(open_max), MS(cap), settled, messages, port, live, why },
+      MS(open_max), MS(cap), settled, messages, port, live, shards, why },
 #include "beam/runners.def"
 #undef RUNNER
 };

@@ -18,6 +18,7 @@ struct beam_runner_policy {
     uint32_t settled_max, bundle_messages;
     uint16_t job_port;
     bool live_counters;
+    uint16_t shards;
     const char *why;
 };
 

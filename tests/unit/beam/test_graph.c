@@ -111,6 +111,29 @@ static void others_get_our_source(void **state UNUSED)
     beam__pipeline__free_unpacked(p, NULL);
 }
 
+/* Flink keeps state for each part: few; several tasks must all get some. */
+static void parts_follow_the_runner_and_its_tasks(void **state UNUSED)
+{
+    const struct {
+        enum beam_runner runner;
+        const char *more, *said;
+    } rows[] = {
+        { BEAM_RUNNER_PRISM, LOCAL, "\"shards\":4," }, { BEAM_RUNNER_FLINK, LOCAL, "\"shards\":1," },
+        { BEAM_RUNNER_FLINK, LOCAL ", \"parallelism\": 3, \"max_parallelism\": 4", "\"shards\":12," },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(buf_fini) struct buf out = { 0 };
+        struct graph_conf g = { .runner = rows[i].runner, .environment.process_command = "/w" };
+        Beam__Pipeline *p = build(rows[i].more, g, &out);
+        Beam__ParDoPayload *shards = pardo(transform(p, "t_shard"));
+        CLEANUP(buf_fini) struct buf json = { 0 };
+        buf_append(&json, bytes_of((const char *) shards->do_fn->payload.data, shards->do_fn->payload.len));
+        assert_non_null(strstr(buf_str(&json), rows[i].said));
+        beam__par_do_payload__free_unpacked(shards, NULL);
+        beam__pipeline__free_unpacked(p, NULL);
+    }
+}
+
 static void names_make_a_bounded_job(void **state UNUSED)
 {
     CLEANUP(buf_fini) struct buf out = { 0 };
@@ -149,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(dataflow_reads_by_itself),
         cmocka_unit_test(others_get_our_source),
+        cmocka_unit_test(parts_follow_the_runner_and_its_tasks),
         cmocka_unit_test(names_make_a_bounded_job),
         cmocka_unit_test(options_are_named_as_in_the_sdk),
     };
