@@ -189,6 +189,8 @@ const char *cloud_sub_closed(const struct cloud_sub *s);
 
 /* True, or the sentence in err (its grpc field says the code). */
 bool cloud_sub_conf_parse(struct bytes proto, struct cloud_sub_conf *ret, struct err *err);
+/* The same, and what only requests are held to: labels, and that push and exactly-once delivery exclude each other. */
+bool cloud_sub_conf_accept(struct bytes proto, struct cloud_sub_conf *ret, struct err *err);
 /* The Subscription with all defaults filled in. labels and the like are copied from `given`. */
 void cloud_sub_conf_write(const struct cloud_sub_conf *conf, struct bytes given, struct buf *out);
 

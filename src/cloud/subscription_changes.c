@@ -79,7 +79,7 @@ static void store(struct cloud_unary *u, struct cloud_sub *s, struct bytes merge
     struct cloud_sub_conf conf;
     struct err err = { 0 };
     CLEANUP(buf_fini) struct buf proto = { 0 }, prefix = { 0 };
-    if (!cloud_sub_conf_parse(merged, &conf, &err)) {
+    if (!cloud_sub_conf_accept(merged, &conf, &err)) {
         cloud_sub_refuse(u, &err);
         return;
     }

@@ -174,6 +174,15 @@ bool cloud_sub_conf_parse(struct bytes proto, struct cloud_sub_conf *ret, struct
                       "(ack_deadline_seconds=%d)", (int) (conf.ack_deadline_us / US_PER_S));
     if (conf.retention_us < 10 * US_PER_MIN || conf.retention_us > 31 * US_PER_DAY)
         return refuse(err, GRPC_INVALID_ARGUMENT, "message_retention_duration must be between 10 minutes and 31 days.");
+    *ret = conf;
+    return true;
+}
+
+/* What a database of before may hold is not refused there: so this is not in cloud_sub_conf_parse(). */
+bool cloud_sub_conf_accept(struct bytes proto, struct cloud_sub_conf *ret, struct err *err)
+{
+    struct cloud_sub_conf conf;
+    TRY(cloud_sub_conf_parse(proto, &conf, err));
     if (conf.push && conf.exactly_once)
         return refuse(err, GRPC_INVALID_ARGUMENT, "Exactly-once delivery is for subscriptions that are pulled from: "
                       "enable_exactly_once_delivery and push_config exclude each other.");

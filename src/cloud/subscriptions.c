@@ -81,7 +81,7 @@ void cloud_sub_create(struct cloud_unary *u, struct bytes request)
     }
     struct cloud_sub_conf conf;
     struct err err = { 0 };
-    if (!cloud_sub_conf_parse(request, &conf, &err)) {
+    if (!cloud_sub_conf_accept(request, &conf, &err)) {
         cloud_sub_refuse(u, &err);
         return;
     }

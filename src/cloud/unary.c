@@ -7,28 +7,31 @@ void cloud_unary_ok(struct cloud_unary *u, struct bytes response)
     u->answer(u, GRPC_OK, BYTES_LIT(""), BYTES_LIT(""), response);
 }
 
-static void fail(struct cloud_unary *u, enum grpc_code code, struct bytes about, const char *fmt, va_list args)
+static void fail(struct cloud_unary *u, enum grpc_code code, struct bytes about, struct bytes text)
 {
-    CLEANUP(buf_fini) struct buf text = { 0 }, details = { 0 };
-    buf_vprintf(&text, fmt, args);
-    cloud_details_write(code, buf_bytes(&text), about, &details);
-    u->answer(u, code, buf_bytes(&text), buf_bytes(&details), BYTES_LIT(""));
+    CLEANUP(buf_fini) struct buf details = { 0 };
+    cloud_details_write(code, text, about, &details);
+    u->answer(u, code, text, buf_bytes(&details), BYTES_LIT(""));
 }
 
 void cloud_unary_fail(struct cloud_unary *u, enum grpc_code code, const char *fmt, ...)
 {
+    CLEANUP(buf_fini) struct buf text = { 0 };
     va_list args;
     va_start(args, fmt);
-    fail(u, code, BYTES_LIT(""), fmt, args);
+    buf_vprintf(&text, fmt, args);
     va_end(args);
+    fail(u, code, BYTES_LIT(""), buf_bytes(&text));
 }
 
 void cloud_unary_fail_about(struct cloud_unary *u, enum grpc_code code, struct bytes about, const char *fmt, ...)
 {
+    CLEANUP(buf_fini) struct buf text = { 0 };
     va_list args;
     va_start(args, fmt);
-    fail(u, code, about, fmt, args);
+    buf_vprintf(&text, fmt, args);
     va_end(args);
+    fail(u, code, about, buf_bytes(&text));
 }
 
 void cloud_unary_fail_with(struct cloud_unary *u, enum grpc_code code, struct bytes message, struct bytes details)

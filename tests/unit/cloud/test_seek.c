@@ -579,6 +579,7 @@ static void test_an_old_file_is_upgraded(void **state UNUSED)
     assert_int_equal(sqlite3_open(path, &s), SQLITE_OK);
     /* As it was: topics without numbers, messages by count. */
     run_sql(s, "UPDATE topic SET v = substr(v, 9)");
+    run_sql(s, "UPDATE subscription SET v = v || x'4a0a0a0555505045521201'||'x'");    /* a label that is refused today */
     run_sql(s, "INSERT INTO backlog(k, v) VALUES(x'0000000000000001' || x'0000000000000001', x'0a036f6e65'),"
                "(x'0000000000000001' || x'0000000000000002', x'0a0374776f')");
     run_sql(s, "REPLACE INTO meta(k, v) VALUES(CAST('seq' AS BLOB), x'0000000000000002'); PRAGMA user_version=1");
