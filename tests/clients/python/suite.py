@@ -3,6 +3,7 @@ import admin_cases    # noqa: F401
 import delivery_cases    # noqa: F401
 import healthcare_cases    # noqa: F401
 import limit_cases    # noqa: F401
+import relay_cases    # noqa: F401
 import rest_cases    # noqa: F401
 import store_cases    # noqa: F401
 from cases import run
