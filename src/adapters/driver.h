@@ -86,6 +86,7 @@ bool driver_push(struct driver *d, uint32_t group, const struct pubsub_delivery 
 /* Hands at most `max` of the messages that wait to the group; how many it were. */
 uint32_t driver_take(struct driver *d, uint32_t group, uint32_t max);
 uint32_t driver_parked(const struct driver *d);
+uint32_t driver_under_way(const struct driver *d);    /* leases of any kind that are not forgotten */
 
 struct driver_facts {
     enum pull_state pull;

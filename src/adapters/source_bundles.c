@@ -118,6 +118,11 @@ uint32_t driver_parked(const struct driver *d)
     return (uint32_t) d->parked.count;
 }
 
+uint32_t driver_under_way(const struct driver *d)
+{
+    return d->leases.used;
+}
+
 uint32_t driver_take(struct driver *d, uint32_t group, uint32_t max)
 {
     uint32_t taken = 0;

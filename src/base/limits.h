@@ -82,6 +82,7 @@
     LIMIT(LIMIT_HL7_SEGMENTS, 100000, "segments in one HL7v2 message")                           \
     LIMIT(LIMIT_BEAM_NAMES, 20000, "messages that one bounded job may name")                         \
     LIMIT(LIMIT_BEAM_NAMES_BYTES, 3 << 20, "their text: it travels in the job's request, and gRPC servers take 4 MiB") \
+    LIMIT(LIMIT_BEAM_PUSHED, 50000, "names of a runner's under way before its data stream is held")   \
     LIMIT(LIMIT_BEAM_STEPS, 1000, "transforms of one fused stage; ours have a dozen")              \
     LIMIT(LIMIT_BEAM_MESSAGE, 256 << 20, "one message of a Beam runner: runners lift gRPC's usual 4 MiB")  \
     LIMIT(LIMIT_BEAM_BUNDLES, 10000, "bundles open at once in one worker; more are answered with an error") \

@@ -8,6 +8,7 @@ struct beam_data {
     struct beam_worker *worker;
     char *url;
     struct grpc_call *call;   /* NULL: over */
+    bool held;
 };
 
 /* Input of a bundle that nobody asked for yet counts; the oldest goes when there is too much. */
@@ -117,6 +118,20 @@ void beam_data_send(struct beam_data *d, const char *instruction, const char *tr
     size_t len = beam__elements__get_packed_size(&e);
     beam__elements__pack(&e, (uint8_t *) buf_reserve(&out, len));
     grpc_call_send(d->call, bytes_of(out.ptr, len));
+}
+
+/* Only of what the runner pushes: messages that wait for finalization need a data stream to get on. */
+void beam_data_hold(struct beam_worker *w)
+{
+    struct driver *driver = w->mover.a.driver;
+    bool hold = driver != NULL && w->mover.a.pushed && driver_under_way(driver) > LIMIT_BEAM_PUSHED;
+    LIST_EACH(&w->data, link, after) {
+        struct beam_data *d = CONTAINER_OF(link, struct beam_data, link);
+        if (d->call == NULL || d->held == hold)
+            continue;
+        d->held = hold;
+        grpc_call_hold(d->call, hold);
+    }
 }
 
 void beam_data_free_all(struct beam_worker *w)

@@ -90,6 +90,7 @@ static void on_deadline(struct loop_timer *t)
 static void on_pass(struct loop_hook *h)
 {
     struct beam_worker *w = CONTAINER_OF(h, struct beam_worker, hook);
+    beam_data_hold(w);
     if (w->phase == WORKER_RUNNING && w->stopping && list_is_empty(&w->bundles) && beam_mover_is_drained(w)) {
         if (w->control != NULL)
             grpc_call_send_end(w->control);

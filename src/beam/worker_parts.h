@@ -157,6 +157,8 @@ struct beam_data;
 
 struct beam_data *beam_data_open(struct beam_worker *w, const char *url, struct err *err);
 void beam_data_send(struct beam_data *d, const char *instruction, const char *transform, struct bytes data, bool last);
+/* Runners push as fast as the window lets them: it closes while too much is under way. Control has a stream of its own. */
+void beam_data_hold(struct beam_worker *w);
 void beam_data_free_all(struct beam_worker *w);
 
 /* ---- answered.c ---- */

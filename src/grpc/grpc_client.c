@@ -375,6 +375,13 @@ size_t grpc_call_unsent(const struct grpc_call *c)
     return c->h2 != NULL ? h2_call_unsent(c->h2) : 0;
 }
 
+void grpc_call_hold(struct grpc_call *c, bool held)
+{
+    CHECK_MAGIC(c, GRPC_CALL_MAGIC);
+    if (c->h2 != NULL)
+        h2_call_hold(c->h2, held);
+}
+
 void grpc_call_cancel(struct grpc_call *c)
 {
     CHECK_MAGIC(c, GRPC_CALL_MAGIC);

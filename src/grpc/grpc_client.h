@@ -46,6 +46,8 @@ struct grpc_call *grpc_call_stream(struct h2_pool *p, const struct grpc_call_con
 void grpc_call_send(struct grpc_call *c, struct bytes message);    /* copied */
 void grpc_call_send_end(struct grpc_call *c);
 size_t grpc_call_unsent(const struct grpc_call *c);
+/* While held the far side may send no more than LIMIT_AUTO_WINDOW; other calls go on. */
+void grpc_call_hold(struct grpc_call *c, bool held);
 void grpc_call_cancel(struct grpc_call *c);
 
 #endif

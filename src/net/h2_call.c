@@ -270,6 +270,17 @@ void h2_call_grant(struct h2_call *c, uint64_t bytes_more)
     h2_session_dirty(c->session);
 }
 
+void h2_call_hold(struct h2_call *c, bool held)
+{
+    CHECK_MAGIC(c, H2_CALL_MAGIC);
+    c->held = held;
+    if (held || c->unconsumed == 0 || c->session == NULL)
+        return;
+    nghttp2_session_consume_stream(c->session->ng, c->stream_id, c->unconsumed);
+    c->unconsumed = 0;
+    h2_session_dirty(c->session);
+}
+
 /* ---- the end ---------------------------------------------------------- */
 
 enum reach h2_call_reach(const struct h2_call *c)

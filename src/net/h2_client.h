@@ -99,6 +99,8 @@ struct h2_request {
 struct h2_call *h2_call_start(struct h2_pool *p, const struct h2_request *req,
                               const struct h2_call_events *events, void *ctx);
 void h2_call_grant(struct h2_call *c, uint64_t bytes_more);
+/* For replies that are read as they come (first_window 0): while held, no more than LIMIT_AUTO_WINDOW comes on. */
+void h2_call_hold(struct h2_call *c, bool held);
 void h2_call_send(struct h2_call *c, struct bytes data);    /* copied; stream calls only */
 void h2_call_send_end(struct h2_call *c);
 size_t h2_call_unsent(const struct h2_call *c);             /* bytes given to send and not yet on the way */

@@ -121,6 +121,8 @@ struct h2_call {
 
     /* the reply */
     bool began, asked, automatic;  /* asked: on_want told, no grant yet; automatic: no grants needed */
+    bool held;                     /* automatic: nothing is given back to the far side's window */
+    size_t unconsumed;             /* what came meanwhile */
     uint16_t status;
     uint64_t window, received, length;    /* length UINT64_MAX: unknown */
     us_t deadline_us, slow_us, byte_us, sent_us, first_byte_us;

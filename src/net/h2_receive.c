@@ -107,7 +107,9 @@ static int on_data(nghttp2_session *ng, uint8_t flags, int32_t stream_id, const 
     uint32_t gen = c->gen;
     c->received += len;
     c->byte_us = loop_now(c->pool->loop);
-    if (c->automatic)
+    if (c->automatic && c->held)
+        c->unconsumed += len;
+    else if (c->automatic)
         nghttp2_session_consume_stream(ng, stream_id, len);
     s->pool->in_callback++;
     if (c->events.on_data != NULL)

@@ -26,6 +26,7 @@ with story(), W.World(durable=False) as w:
         done = Done(f.wait('b1'))
         check(done.ok and not done.error, 'a bundle is answered', done.error)
         equal(done.counters, counted(20, 0, 20, 0), 'its counters')
+        f.closed('b1', *SINKS)
         equal((done.finalize, done.residuals), (False, []), 'no finalization, no residuals')
         equal([f.lasts.get(('b1', s)) for s in SINKS], [1, 1, 1], 'every output is closed once, the empty ones too')
         equal(sorted(names_in(f.out[('b1', 'write/pc_ok')])), sorted(names[:20]), 'what was delivered comes out by name')
@@ -51,6 +52,7 @@ with story(), W.World(durable=False) as w:
         f.bundle('b2', 'fused')
         done = Done(f.wait('b2'))
         equal(done.counters, counted(10, 0, 10, 0), 'early data in pieces of seven bytes')
+        f.closed('b2', 'write/pc_ok')
         check(header(pane=panes[1]) in f.out[('b2', 'write/pc_ok')], "an output has its input's header, pane and all")
 
         f.bundle('b3', 'fused')
@@ -65,6 +67,7 @@ with story(), W.World(durable=False) as w:
         done = Done(f.wait('b4'))
         check(done.ok, 'a bundle with messages at fault is answered as done', done.error)
         equal(done.counters, counted(1, 3, 1, 0), 'and counts them')
+        f.closed('b4', 'write/pc_ff')
         out = names_in(f.out[('b4', 'write/pc_ff')])
         equal(sorted(out), sorted(['not-a-name', *bad[1:]]), 'they come out by name; what is none is not shown')
 
@@ -106,11 +109,13 @@ with story(), W.World(durable=False) as w:
         f.bundle('h1', 'first-half')
         f.data('h1', b''.join(element(n) for n in [*names[50:55], gone]))
         done = Done(f.wait('h1'))
+        f.closed('h1', 'write/pc_fetched')
         crossing = f.out[('h1', 'write/pc_fetched')]
         equal((done.ok, names_in(crossing)), (True, [*names[50:55], gone]), 'a fetch without its ingest passes names on')
         f.bundle('h2', 'second-half')
         f.data('h2', crossing)
         done = Done(f.wait('h2'))
+        f.closed('h2', 'write/pc_fi')
         equal((done.counters, names_in(f.out[('h2', 'write/pc_fi')])), (counted(5, 1, 5, 0), [gone]), 'and the ingest does both')
 
         wait_for('log lines at the runner', lambda: any(b'worker_started' in one(e, 3) for e in f.logs))

@@ -50,6 +50,7 @@ with story(), W.World(durable=False) as w:
         f.data('s1', element(b''))
         done = Done(f.wait('s1'))
         check(done.ok and not done.finalize, 'shards are made', done.error)
+        f.closed('s1', 'write/nt_sized')
         equal(f.out[('s1', 'write/nt_sized')], shard(0) + shard(1) + shard(2), 'three shards, byte for byte')
         t = Stage('drain', f.port).source('nt_sized', 'w_sized')
         t.pardo('trunc', dofn, 'nt_sized', urn='beam:transform:sdf_truncate_sized_restrictions:v1', out='nt_none').sink('nt_none', 'w_sized')

@@ -280,6 +280,10 @@ class Fake:
         with self.lock:
             return bool(self.answers.get(instruction))
 
+    def closed(self, instruction, *sinks):
+        """Waits until these outputs are closed: they come on another stream than the answer."""
+        tap.wait_for('the outputs of %s' % instruction, lambda: all(self.lasts.get((instruction, s)) for s in sinks))
+
     def ask(self, seconds=60, instruction=None, **request):
         """A small instruction and its answer, with how long that took."""
         self.last_ids += 1

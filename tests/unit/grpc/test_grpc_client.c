@@ -3,6 +3,8 @@
 #include "bad_server.h"
 #include "rig.h"
 
+#include "base/limits.h"
+#include "base/limits.h"
 #include "grpc/grpc_client.h"
 #include "grpc/grpc_framing.h"
 #include "grpc/retry_info.h"
@@ -88,6 +90,12 @@ static void on_request(void *ctx UNUSED, struct bad_server_stream *s)
         bad_server_reply(s, "503", BYTES_LIT("<html>"));
     } else if (strcmp(s->path, "/t/Portal") == 0) {
         bad_server_reply(s, "302", BYTES_LIT("<html>"));
+    } else if (strcmp(s->path, "/t/Flood") == 0) {
+        static char block[64 << 10];
+        bad_server_begin(s, "200", &grpc_type, 1, false);
+        for (int i = 0; i < 64; i++)
+            send_message(s, bytes_of(block, sizeof(block)));
+        bad_server_end(s, &ok_trailer, 1);
     } else if (strcmp(s->path, "/t/Refuse") == 0) {
         bad_server_reset(s, 7);
     }    /* else: hang */
@@ -279,6 +287,27 @@ static void messages_span_frames_both_ways(void **state UNUSED)
     buf_fini(&a.message);
 }
 
+/* The far side has one window to fill, however much it has, and other calls go on meanwhile. */
+static void a_held_call_takes_a_window_and_no_more(void **state UNUSED)
+{
+    struct heard a = { 0 };
+    struct grpc_call_conf conf = { .method = "/t/Flood", .message_max = 1 << 20, .deadline_us = US_NEVER };
+    a.call = grpc_call_stream(pool, &conf, &events, &a);
+    grpc_call_hold(a.call, true);
+    grpc_call_send_end(a.call);
+    RIG_UNTIL(loop, a.messages >= LIMIT_AUTO_WINDOW / (64 << 10) - 1);
+    assert_int_equal(unary("/t/Echo", BYTES_LIT("meanwhile"))->result.code, GRPC_OK);
+    for (int i = 0; i < 20; i++)
+        loop_pass(loop, US_PER_MS);
+    assert_in_range(a.messages, 1, LIMIT_AUTO_WINDOW / (64 << 10));
+    assert_int_equal(a.dones, 0);
+    grpc_call_hold(a.call, false);
+    RIG_UNTIL(loop, a.dones == 1);
+    assert_int_equal(a.messages, 64);
+    assert_int_equal(a.result.code, GRPC_OK);
+    buf_fini(&a.last);
+}
+
 static void a_call_may_be_cancelled_while_it_tells(void **state UNUSED)
 {
     struct heard a = { .cancel_on_message = true };
@@ -341,6 +370,7 @@ int main(void)
         TEST(a_refused_stream_was_not_sent),
         TEST(credentials_are_not_sent_in_the_clear),
         TEST(messages_span_frames_both_ways),
+        TEST(a_held_call_takes_a_window_and_no_more),
         TEST(a_call_may_be_cancelled_while_it_tells),
     };
     return cmocka_run_group_tests(tests, set_up_all, tear_down_all);
