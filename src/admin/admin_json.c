@@ -62,6 +62,12 @@ static void put_state(const struct admin_view *v, struct json_writer *w)
         json_write_end(w);
     }
     json_write_end(w);
+    CLEANUP(buf_fini) struct buf advice = { 0 };
+    admin_view_advice(v, &advice);
+    json_write_array(w, "do_next");
+    for (struct bytes rest = buf_bytes(&advice); rest.len > 0;)
+        json_write_str(w, NULL, bytes_cut(&rest, '\n'));
+    json_write_end(w);
     json_write_array(w, "checks");
     for (size_t i = 0; i < s->checks_count; i++) {
         json_write_object(w, NULL);

@@ -96,7 +96,7 @@ static void render_overview(struct buf *out)
                         "usage: hl7relay [COMMAND] [flags]       without a command: run\n\n");
     for (unsigned c = 0; c < COMMANDS; c++) {
         CLEANUP(buf_fini) struct buf left = { 0 };
-        if (opt_command(c)->later)
+        if (opt_command(c)->later || c == CMD_BEAM_WORKER)    /* runners call that one, people do not */
             continue;
         buf_printf(&left, "  %s", opt_command(c)->name);
         help_row(out, buf_str(&left), 15, opt_command(c)->summary);

@@ -30,6 +30,8 @@ static command_fn *const functions[COMMANDS] = {
     [CMD_RUN] = cmd_run,
     [CMD_SEND] = cmd_send,
     [CMD_SUBMIT] = cmd_submit,
+    [CMD_STATUS] = cmd_status,
+    [CMD_TOP] = cmd_top,
     [CMD_VERIFY] = cmd_verify,
     [CMD_VERSION] = cmd_version,
 };
