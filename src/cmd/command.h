@@ -25,7 +25,7 @@ typedef int command_fn(const struct invocation *in);
 /* The commit of this build, or "unknown". */
 const char *command_commit(void);
 
-command_fn cmd_beam_worker, cmd_check, cmd_dead, cmd_demo, cmd_emulate, cmd_gen, cmd_get, cmd_help, cmd_jobs, cmd_run, cmd_send, cmd_status, cmd_submit, cmd_top, cmd_verify,
-    cmd_version;
+command_fn cmd_beam_worker, cmd_check, cmd_dead, cmd_demo, cmd_emulate, cmd_gen, cmd_get, cmd_help,
+    cmd_jobs, cmd_run, cmd_send, cmd_status, cmd_submit, cmd_top, cmd_verify, cmd_version;
 
 #endif
