@@ -31,6 +31,19 @@ typedef int64_t us_t;
 #define UNUSED                 __attribute__((unused))
 #define FALLTHROUGH            __attribute__((fallthrough))
 
+/* A loop over long texts, made for the widest vectors too; which is right is seen when the program starts,
+ * before a sanitizer could look on. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WIDEST
+#endif
+#endif
+#if !defined(WIDEST) && defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+#define WIDEST __attribute__((target_clones("avx2", "default")))
+#elif !defined(WIDEST)
+#define WIDEST
+#endif
+
 /* The struct that holds `field`, found from a pointer to the field. */
 #define CONTAINER_OF(ptr, type, field) \
     ((type *) (void *) ((char *) (ptr) - offsetof(type, field)))
