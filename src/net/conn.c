@@ -97,6 +97,8 @@ static void move_to_out(size_t sent)
 
 static void put_out(struct conn *c, struct bytes data)
 {
+    if (data.len == 0)
+        return;
     if (departing.owner != c && c->out.len == 0) {
         move_to_out(0);
         departing.owner = c;
