@@ -34,7 +34,7 @@ struct lease *driver_lease_make(struct driver *d, const struct pubsub_delivery *
     l->ack_id_len = (uint16_t) p->ack_id.len;
     if (p->ack_id.len > sizeof(l->ack_id))
         l->ack_id_long = mem_dup(p->ack_id);
-    else
+    else if (p->ack_id.len > 0)    /* none: the lease is a runner's */
         memcpy(l->ack_id, p->ack_id.ptr, p->ack_id.len);
     l->message_id_len = (uint8_t) MIN(p->message_id.len, sizeof(l->message_id));
     if (l->message_id_len > 0)
