@@ -68,7 +68,8 @@ void cloud_listing_answer(struct cloud_listing *l, struct cloud_unary *u, struct
 {
     CLEANUP(buf_fini) struct buf after = { 0 };
     int32_t size = (int32_t) cloud_wire_find_uint(request, 2);
-    qsort(l->names, l->count, sizeof(l->names[0]), by_text);
+    if (l->count > 0)
+        qsort(l->names, l->count, sizeof(l->names[0]), by_text);
     if (size < 0)
         cloud_unary_fail_about(u, GRPC_INVALID_ARGUMENT, BYTES_LIT("page_size"),
                                "Invalid page_size: it must not be negative (page_size=%d).", (int) size);

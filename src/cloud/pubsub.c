@@ -122,14 +122,23 @@ static bool id_ok(struct bytes id)
     return true;
 }
 
+/* Text without controls: a NUL within would make another name of it. */
+static bool project_id_ok(struct bytes project)
+{
+    for (size_t i = 0; i < project.len; i++)
+        if ((uint8_t) project.ptr[i] < 0x20 || project.ptr[i] == 0x7f)
+            return false;
+    return project.len > 0 && cloud_wire_is_text(project);
+}
+
 bool cloud_pubsub_name_ok(struct bytes name, const char *kind)
 {
     struct bytes rest = name;
     struct bytes projects = bytes_cut(&rest, '/');
     struct bytes project = bytes_cut(&rest, '/');
     struct bytes named = bytes_cut(&rest, '/');
-    return bytes_eq_str(projects, "projects") && project.len > 0 && bytes_eq_str(named, kind) && id_ok(rest)
-           && cloud_wire_is_text(project) && name.len <= LIMIT_NAME_LEN;
+    return bytes_eq_str(projects, "projects") && project_id_ok(project) && bytes_eq_str(named, kind) && id_ok(rest)
+           && name.len <= LIMIT_NAME_LEN;
 }
 
 struct bytes cloud_pubsub_project(struct bytes name)

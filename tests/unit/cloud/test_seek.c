@@ -272,6 +272,10 @@ static void test_snapshots_as_resources(void **state UNUSED)
     make_sub(&f, SUB);
     assert_int_equal(try_named(&f, cloud_snapshot_create, 1, SNAPSHOT, 2, OTHER), GRPC_NOT_FOUND);
     assert_int_equal(try_named(&f, cloud_snapshot_create, 1, "projects/p/snapshots/1", 2, SUB), GRPC_INVALID_ARGUMENT);
+    CLEANUP(buf_fini) struct buf nul = { 0 };
+    cloud_wire_put_bytes(&nul, 1, BYTES_LIT("projects/p\0q/snapshots/snap"));
+    put(&nul, 2, SUB);
+    assert_code(&f, GRPC_INVALID_ARGUMENT, cloud_snapshot_create, &nul);    /* two names in one, for a C string */
     make_snapshot(&f, SUB);
     assert_int_equal(try_named(&f, cloud_snapshot_create, 1, SNAPSHOT, 2, SUB), GRPC_ALREADY_EXISTS);
     reopen(&f);
