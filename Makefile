@@ -71,7 +71,7 @@ clean:
 help:
 	@echo 'make            install what is missing, build ./hl7relay'
 	@echo 'make demo       run the main job on the embedded local cloud and prove the result'
-	@echo 'make test       build, run and pass all tests (within 25 minutes on two cores)'
+	@echo 'make test       build, run and pass all tests (within 35 minutes on two cores, Beam's runners included)'
 	@echo "make test-clients  Google's client libraries against the local cloud, alone"
 	@echo 'make test-beam  real Apache Beam runners, installed and driven, alone (within 30 minutes)'
 	@echo 'make install    DESTDIR= prefix=/usr/local'
