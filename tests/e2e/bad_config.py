@@ -22,7 +22,7 @@ ROWS = [
     ({'fetch_timeout_sec': True}, ['fetch_timeout_sec']),
     ({'retry_config': {'max_retries': 0}}, ['max_retries', '1']),
     ({'retry_config': 5}, ['retry_config']),
-    ({'runner': 'DataflowRunner'}, ['runner', 'not in this version']),
+    ({'runner': 'DataflowRunner'}, ['missing', 'sdk_container_image', 'staging_location', 'dead_letter.kept_volume']),
     ({'runner': 'Dataflow'}, ['runner']),
     ({'encryption_key_file': 'k'}, ['encryption_key_file', 'not in this version']),
     ({'audit': 'file:///x'}, ['audit', 'not in this version']),
@@ -47,7 +47,7 @@ with story(), W.World() as w:
         talk = err + out
         ok = code == 78 and 'E-CFG-' in talk and all(word.lower() in talk.lower() for word in words)
         check(ok, '%s: refused with 78, and says %s' % (name, ' / '.join(words)), 'exit %d\n%s' % (code, talk[:1500]))
-        check('bad.json:' in talk or change.get('project_id', '') is None, name + ': says where', talk[:600])
+        check('bad.json:' in talk or 'missing' in words, name + ': says where', talk[:600])    # what is missing is nowhere
     texts = {
         'an empty file': '', 'not JSON': 'project_id: p', 'a comma too many': '{"project_id": "p",}', 'an array': '[]',
         'a comment': '{"project_id": "p" // mine\n}', 'cut off': json.dumps(GOOD)[:40], 'a key twice': '{"region": "a", "region": "b"}',

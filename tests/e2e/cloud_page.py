@@ -132,18 +132,25 @@ def other_sites(w, b):
     equal(w.rest.once('GET', '/v1/' + TOPIC)[0], 200, 'nothing was emptied')
 
 
+def shows(b, wanted, where, what):
+    """A form brings a new page, which is not there at once."""
+    wait_for(what, lambda: b.text(where) == wanted)
+    check(True, what)
+
+
 def without_script(w):
     with browser.Browser(script=False) as b:
         b.open('http://127.0.0.1:%d/' % w.port)
         equal(b.text('h1'), 'Local cloud', 'without JavaScript: the page')
         b.click('#fault-add')
-        equal(b.text('#tile-faults'), '1', 'without JavaScript: a fault on')
+        shows(b, '1', '#tile-faults', 'without JavaScript: a fault on')
         b.click('#fault-list .switch')
-        equal(b.text('#tile-faults'), '0', 'without JavaScript: and off')
+        shows(b, '0', '#tile-faults', 'without JavaScript: and off')
         b.click('summary')
         b.click('#empty-sure')
         b.click('#empty-all')
-        equal((b.text('#tile-topics'), b.text('#tile-messages')), ('0', '0'), 'without JavaScript: emptied')
+        shows(b, '0', '#tile-topics', 'without JavaScript: emptied')
+        shows(b, '0', '#tile-messages', 'without JavaScript: emptied, the stores too')
     equal(w.rest.once('GET', '/v1/' + TOPIC)[0], 404, 'and it is empty')
 
 
