@@ -3,13 +3,15 @@
 #include "base/limits.h"
 #include "base/mem.h"
 #include "loop/mailbox.h"
+#include "net/curl_calls.h"
 #include "net/header.h"
 #include "net/proxy.h"
 
-#include <curl/curl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+
+static const struct curl_calls *curl;    /* NULL before the first call */
 
 /*
  * A call belongs to the loop, then to the thread (from the queue until it is
@@ -46,7 +48,7 @@ struct http_cold {
     size_t open;                       /* calls that are queued or active */
     bool has_thread;
     pthread_t thread;
-    CURLM *multi;                      /* curl_multi_wakeup() alone may be called from the loop */
+    CURLM *multi;                      /* made with the thread; curl_multi_wakeup() alone may be called from the loop */
     struct list active;                /* the thread's */
 
     pthread_mutex_t lock;              /* guards what follows */
@@ -57,8 +59,9 @@ struct http_cold {
 static void call_free(struct http_cold_call *c)
 {
     if (c->easy != NULL)
-        curl_easy_cleanup(c->easy);
-    curl_slist_free_all(c->headers);
+        curl->easy_cleanup(c->easy);
+    if (c->headers != NULL)
+        curl->slist_free_all(c->headers);
     mem_free(c->method);
     mem_free(c->url);
     buf_fini(&c->body);
@@ -99,7 +102,7 @@ static int on_progress(void *ctx, curl_off_t a UNUSED, curl_off_t b UNUSED, curl
     return atomic_load(&((struct http_cold_call *) ctx)->cancelled);
 }
 
-#define OPTION(name, value) CHECK(curl_easy_setopt(easy, CURLOPT_##name, (value)) == CURLE_OK)
+#define OPTION(name, value) CHECK(curl->easy_setopt(easy, CURLOPT_##name, (value)) == CURLE_OK)
 
 static void set_request(struct http_cold_call *c, CURL *easy)
 {
@@ -174,9 +177,9 @@ static void judge(struct http_cold_call *c, CURLcode code)
 {
     long status = 0, tunnel = 0;
     curl_off_t sent_us = 0;
-    curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
-    curl_easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
+    curl->easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl->easy_getinfo(c->easy, CURLINFO_HTTP_CONNECTCODE, &tunnel);
+    curl->easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
     c->status = (uint16_t) status;
     if (code == CURLE_OK) {
         c->err.reach = ANSWERED;
@@ -190,7 +193,7 @@ static void judge(struct http_cold_call *c, CURLcode code)
              "%s: the proxy opened no tunnel (status %ld); check its credentials and its rules", c->host,
              tunnel);
     else
-        err_set(&c->err, class_of(code), "%s: %s", c->host, curl_easy_strerror(code));
+        err_set(&c->err, class_of(code), "%s: %s", c->host, curl->easy_strerror(code));
     c->err.reach = sent_us > 0 ? MAYBE_APPLIED : NOT_SENT;
     c->err.http = c->status;
 }
@@ -202,12 +205,12 @@ static void mail_back(struct http_cold *h, struct http_cold_call *c)
 
 static void begin(struct http_cold *h, struct http_cold_call *c)
 {
-    c->easy = curl_easy_init();
+    c->easy = curl->easy_init();
     CHECK(c->easy != NULL);
     set_request(c, c->easy);
     set_rules(h, c, c->easy);
     list_push_back(&h->active, &c->link);
-    CHECK(curl_multi_add_handle(h->multi, c->easy) == CURLM_OK);
+    CHECK(curl->multi_add_handle(h->multi, c->easy) == CURLM_OK);
 }
 
 static void begin_queued(struct http_cold *h)
@@ -225,13 +228,13 @@ static void begin_queued(struct http_cold *h)
 static void end_finished(struct http_cold *h)
 {
     int left;
-    for (CURLMsg *m; (m = curl_multi_info_read(h->multi, &left)) != NULL;) {
+    for (CURLMsg *m; (m = curl->multi_info_read(h->multi, &left)) != NULL;) {
         struct http_cold_call *c = NULL;
         CURLcode code = m->data.result;
-        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &c);
+        curl->easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &c);
         judge(c, code);
-        curl_multi_remove_handle(h->multi, c->easy);
-        curl_easy_cleanup(c->easy);
+        curl->multi_remove_handle(h->multi, c->easy);
+        curl->easy_cleanup(c->easy);
         c->easy = NULL;
         list_remove(&h->active, &c->link);
         mail_back(h, c);
@@ -252,14 +255,14 @@ static void *thread_main(void *arg)
     while (!is_stopped(h)) {
         int running = 0;
         begin_queued(h);
-        CHECK(curl_multi_perform(h->multi, &running) == CURLM_OK);
+        CHECK(curl->multi_perform(h->multi, &running) == CURLM_OK);
         end_finished(h);
         /* Woken by curl_multi_wakeup() when there is something new; libcurl's own timers count too. */
-        CHECK(curl_multi_poll(h->multi, NULL, 0, INT32_MAX, NULL) == CURLM_OK);
+        CHECK(curl->multi_poll(h->multi, NULL, 0, INT32_MAX, NULL) == CURLM_OK);
     }
     for (struct list_link *link; (link = list_pop_front(&h->active)) != NULL;) {
         struct http_cold_call *c = CONTAINER_OF(link, struct http_cold_call, link);
-        curl_multi_remove_handle(h->multi, c->easy);
+        curl->multi_remove_handle(h->multi, c->easy);
         call_free(c);
     }
     return NULL;
@@ -290,27 +293,25 @@ static void on_refused(struct loop_task *t)
         answer(CONTAINER_OF(link, struct http_cold_call, link));
 }
 
-static void global_init(void)
-{
-    CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
-}
-
 struct http_cold *http_cold_make(struct loop *l, const struct http_cold_conf *conf)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    CHECK(pthread_once(&once, global_init) == 0);
     struct http_cold *h = mem_alloc(sizeof(*h));
     h->loop = l;
     h->done = mailbox_make(l, LIMIT_COLD_CALLS, on_done, h);
     h->task.fn = on_refused;
     h->ca_file = mem_dup(bytes_str(conf->ca_file));
     h->proxy = mem_dup(bytes_str(conf->proxy));
-    h->multi = curl_multi_init();
-    CHECK(h->multi != NULL && pthread_mutex_init(&h->lock, NULL) == 0);
+    CHECK(pthread_mutex_init(&h->lock, NULL) == 0);
     list_init(&h->refused);
     list_init(&h->active);
     list_init(&h->queue);
     return h;
+}
+
+static void wake(struct http_cold *h)
+{
+    if (h->multi != NULL)
+        curl->multi_wakeup(h->multi);
 }
 
 static void stop_thread(struct http_cold *h)
@@ -318,7 +319,7 @@ static void stop_thread(struct http_cold *h)
     pthread_mutex_lock(&h->lock);
     h->stop = true;
     pthread_mutex_unlock(&h->lock);
-    curl_multi_wakeup(h->multi);
+    wake(h);
     if (h->has_thread)
         pthread_join(h->thread, NULL);
 }
@@ -336,7 +337,8 @@ void http_cold_free(struct http_cold *h)
         call_free(mail);
     loop_task_cancel(h->loop, &h->task);
     mailbox_free(h->done);
-    curl_multi_cleanup(h->multi);
+    if (h->multi != NULL)
+        curl->multi_cleanup(h->multi);
     pthread_mutex_destroy(&h->lock);
     mem_free(h->ca_file);
     mem_free(h->proxy);
@@ -347,11 +349,11 @@ void http_cold_free(struct http_cold *h)
 static bool read_url(struct http_cold_call *c, uint16_t *ret_port)
 {
     char *host = NULL, *port = NULL;
-    CURLU *u = curl_url();
+    CURLU *u = curl->url();
     CHECK(u != NULL);
-    bool ok = curl_url_set(u, CURLUPART_URL, c->url, 0) == CURLUE_OK &&
-              curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-              curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
+    bool ok = curl->url_set(u, CURLUPART_URL, c->url, 0) == CURLUE_OK &&
+              curl->url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+              curl->url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK;
     uint64_t number = 0;
     ok = ok && bytes_to_u64(bytes_str(port), &number) && number <= UINT16_MAX &&
          strlen(host) < sizeof(c->host);
@@ -360,9 +362,9 @@ static bool read_url(struct http_cold_call *c, uint16_t *ret_port)
         name = bytes_sub(name, 1, name.len - 2);
     snprintf(c->host, sizeof(c->host), "%.*s", BYTES_FMT(name));
     *ret_port = (uint16_t) number;
-    curl_free(host);
-    curl_free(port);
-    curl_url_cleanup(u);
+    curl->free(host);
+    curl->free(port);
+    curl->url_cleanup(u);
     return ok;
 }
 
@@ -372,11 +374,11 @@ static bool copy_headers(struct http_cold_call *c, const char *const *headers)
         if (!net_header_value_ok(bytes_str(headers[i])))
             return FAIL(&c->err, INTERNAL, "%s: a header field holds a control character; nothing was sent",
                         c->host);
-        c->headers = curl_slist_append(c->headers, headers[i]);
+        c->headers = curl->slist_append(c->headers, headers[i]);
         CHECK(c->headers != NULL);
     }
     /* libcurl would wait a second for a "100 Continue" that many servers never send. */
-    c->headers = curl_slist_append(c->headers, "Expect:");
+    c->headers = curl->slist_append(c->headers, "Expect:");
     CHECK(c->headers != NULL);
     return true;
 }
@@ -384,6 +386,8 @@ static bool copy_headers(struct http_cold_call *c, const char *const *headers)
 static bool prepare(struct http_cold *h, struct http_cold_call *c, const struct http_cold_request *req)
 {
     uint16_t port = 0;
+    if (curl == NULL && (curl = curl_calls(&c->err)) == NULL)
+        return false;
     if (!read_url(c, &port))
         return FAIL(&c->err, CONFIG,
                     "a URL that was configured or received is not valid; it must be http or https");
@@ -419,15 +423,17 @@ struct http_cold_call *http_cold_start(struct http_cold *h, const struct http_co
     list_push_back(&h->queue, &c->link);
     pthread_mutex_unlock(&h->lock);
     if (!h->has_thread) {
+        h->multi = curl->multi_init();
+        CHECK(h->multi != NULL);
         CHECK(pthread_create(&h->thread, NULL, thread_main, h) == 0);
         h->has_thread = true;
     }
-    curl_multi_wakeup(h->multi);
+    wake(h);
     return c;
 }
 
 void http_cold_cancel(struct http_cold_call *c)
 {
     atomic_store(&c->cancelled, true);
-    curl_multi_wakeup(c->owner->multi);
+    wake(c->owner);
 }
