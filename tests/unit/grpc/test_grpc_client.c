@@ -306,6 +306,7 @@ static void a_held_call_takes_a_window_and_no_more(void **state UNUSED)
     assert_int_equal(a.messages, 64);
     assert_int_equal(a.result.code, GRPC_OK);
     buf_fini(&a.last);
+    buf_fini(&a.message);
 }
 
 static void a_call_may_be_cancelled_while_it_tells(void **state UNUSED)
