@@ -215,6 +215,7 @@ static void close_all(struct beam_worker *w)
         grpc_call_cancel(w->control);
     if (w->provision != NULL)
         grpc_call_cancel(w->provision);
+    log_untap(w->log);
     fn_log_free(w->fn_log);
     beam_endpoints_free(w->endpoints);
     if (w->resolver != NULL)

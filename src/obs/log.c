@@ -163,6 +163,11 @@ void log_set_per_message(struct log *l, bool on)
         l->conf.per_message = on;
 }
 
+void log_untap(struct log *l)
+{
+    l->conf.tap = NULL;
+}
+
 enum log_severity log_level(const struct log *l)
 {
     return l != NULL ? l->conf.level : LOG_CRITICAL;

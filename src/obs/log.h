@@ -100,6 +100,8 @@ void log_message_content(struct log *l, struct bytes name, struct bytes base64, 
 void log_tick(struct log *l);
 void log_set_level(struct log *l, enum log_severity level);
 void log_set_per_message(struct log *l, bool on);
+/* Before what tap_ctx points at goes: folded lines are written as late as the last drain. */
+void log_untap(struct log *l);
 enum log_severity log_level(const struct log *l);
 
 /* What waits to be written: the longest run in one piece, until the next call. Empty: nothing. */

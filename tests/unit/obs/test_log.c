@@ -156,6 +156,32 @@ static void a_line_too_long_is_cut_and_whole(void **state UNUSED)
     log_free(l);
 }
 
+static void count_line(void *ctx, enum log_severity severity UNUSED, struct bytes line)
+{
+    assert_true(line.len > 0);
+    ++*(unsigned *) ctx;
+}
+
+static void a_tap_hears_nothing_after_its_end(void **state UNUSED)
+{
+    unsigned heard = 0;
+    now_us = (us_t) 1767225600 * US_PER_S;
+    struct log *l = log_make(&(struct log_conf) { .format = LOG_JSON, .level = LOG_INFO, .wall = false_wall, .stamp = clock_rfc3339,
+                                                  .tap = count_line, .tap_ctx = &heard });
+    for (int i = 0; i < 1000; i++)
+        LOG(l, ATTEMPT_FAILED, LOG_INT("attempts", i));
+    unsigned before = heard;
+    assert_in_range(before, 1, 999);    /* the others are folded, and said later */
+    log_untap(l);
+    now_us += US_PER_MIN;
+    log_tick(l);
+    CLEANUP(buf_fini) struct buf text = { 0 };
+    drain(l, &text);
+    assert_int_equal(count_of(&text, "\"folded_event\""), 1);
+    assert_int_equal(heard, before);
+    log_free(l);
+}
+
 static void repeats_are_folded_and_said(void **state UNUSED)
 {
     struct log *l = make(LOG_JSON, 0);
@@ -288,6 +314,7 @@ int main(void)
         cmocka_unit_test(any_bytes_give_valid_json),
         cmocka_unit_test(a_line_too_long_is_cut_and_whole),
         cmocka_unit_test(repeats_are_folded_and_said),
+        cmocka_unit_test(a_tap_hears_nothing_after_its_end),
         cmocka_unit_test(nobody_reads_and_nothing_waits),
         cmocka_unit_test(levels_and_the_per_message_switch),
         cmocka_unit_test(content_only_while_allowed),
